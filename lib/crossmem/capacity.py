@@ -1,0 +1,243 @@
+"""How many patterns a memory holds, and how that number grows with the network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from crossmem.dynamics import cosine
+from crossmem.patterns import check_patterns, check_rng
+
+CRITERIA = ("mean", "per_pattern")
+BRACKET = 1.2  # first factor between two guesses; squared until one succeeds and one fails
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Recall of P stored patterns from corrupted cues.
+
+    Attributes
+    ----------
+    mean : float
+        Cosine similarity with the stored pattern, mean over patterns and cues.
+    per_pattern : float
+        The same of the pattern that is recalled worst, mean over its cues.
+    """
+
+    mean: float
+    per_pattern: float
+
+
+def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
+    """Recall every stored pattern from corrupted cues.
+
+    Parameters
+    ----------
+    memory : fitted AssociativeMemory
+    patterns : array (P, N)
+        What it stores.
+    corrupt : callable
+        ``corrupt(patterns, rng)`` returns corrupted copies.
+    rng : numpy.random.Generator
+    cues : int
+        Corrupted cues per pattern.
+    iterations : int
+        Largest number of synchronous updates.
+
+    Returns
+    -------
+    Quality
+    """
+    similarity = np.mean(
+        [
+            cosine(memory.recall(corrupt(patterns, rng), iterations=iterations), patterns)
+            for _ in range(cues)
+        ],
+        axis=0,
+    )
+    return Quality(float(similarity.mean()), float(similarity.min()))
+
+
+class CapacitySearch:
+    """Trains memories of growing numbers of patterns, each number at most once.
+
+    The patterns of a smaller number are among those of a larger one, and the cues of a number do
+    not depend on which numbers were tried before.
+
+    Parameters
+    ----------
+    memory_factory : callable
+        ``memory_factory()`` returns an unfitted memory.
+    pool : array (n, N)
+        Patterns to draw from.
+    corrupt : callable
+        ``corrupt(patterns, rng)`` returns corrupted copies.
+    limits : list of WeightLimits or None
+        What the memory is fitted within.
+    rng : numpy.random.Generator
+        Draws the patterns and the cues.
+    cues : int
+        Corrupted cues per pattern.
+    iterations : int
+        Largest number of synchronous updates in recall.
+
+    Attributes
+    ----------
+    qualities : dict of int to Quality
+        What was measured, by number of patterns.
+    """
+
+    def __init__(self, memory_factory, pool, corrupt, *, limits, rng, cues=1, iterations=10):
+        pool = check_patterns(pool)
+        self.pool = pool[check_rng(rng).permutation(len(pool))]
+        self.memory_factory, self.corrupt, self.limits = memory_factory, corrupt, limits
+        self.cues, self.iterations = cues, iterations
+        self.cue_seed = int(rng.integers(2**32))
+        self.qualities = {}
+
+    def quality(self, count):
+        """Recall quality with that many stored patterns; trained on the first request."""
+        if count not in self.qualities:
+            patterns = self.pool[:count]
+            memory = self.memory_factory().fit(patterns, limits=self.limits)
+            rng = np.random.default_rng([self.cue_seed, count])
+            self.qualities[count] = recall_quality(
+                memory, patterns, self.corrupt, rng, cues=self.cues, iterations=self.iterations
+            )
+        return self.qualities[count]
+
+    def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.02):
+        """Largest number of patterns recalled at the threshold, found by bracketing and bisection.
+
+        Parameters
+        ----------
+        threshold : float
+            Cosine similarity that counts as recalled; the paper's is 0.99.
+        criterion : {"mean", "per_pattern"}
+            Whether the mean over the patterns or every one must reach it.
+        guess : int, optional
+            First number tried; an eighth of the neurons by default.
+        resolution : float
+            Stop once the bracket is narrower than this share of the capacity (or than 1).
+
+        Returns
+        -------
+        int
+            0 if even one pattern fails; the size of the pool if all of it is recalled.
+
+        Raises
+        ------
+        ValueError
+            For an unknown criterion, or a threshold or resolution out of range.
+        """
+        if criterion not in CRITERIA:
+            raise ValueError(f"criterion={criterion!r} is unknown: choose one of {CRITERIA}")
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold={threshold!r} must lie in (0, 1], e.g. 0.99")
+        if not resolution >= 0:
+            raise ValueError(f"resolution={resolution!r} must be 0 or more, e.g. 0.02")
+        top = len(self.pool)
+        low, high = 0, top + 1  # low patterns are recalled, high ones are not
+        trial, factor = min(max(guess or self.pool.shape[1] // 8, 1), top), BRACKET
+        while high - low > max(1, resolution * low):
+            if getattr(self.quality(trial), criterion) >= threshold:
+                low = trial
+            else:
+                high = trial
+            if low and high <= top:
+                trial = (low + high) // 2
+                continue
+            trial = min(int(np.ceil(trial * factor)), top) if low else max(int(trial / factor), 1)
+            factor **= 2
+        return low
+
+
+def find_capacity(
+    memory_factory,
+    pool,
+    corrupt,
+    *,
+    threshold=0.99,
+    criterion="mean",
+    limits=None,
+    rng,
+    cues=1,
+    iterations=10,
+    guess=None,
+    resolution=0.02,
+):
+    """Largest number of patterns that a memory recalls from corrupted cues.
+
+    Parameters and errors are those of `CapacitySearch` and its method ``capacity``; use the class
+    itself to ask for both criteria at the price of one.
+
+    Returns
+    -------
+    int
+    """
+    search = CapacitySearch(
+        memory_factory, pool, corrupt, limits=limits, rng=rng, cues=cues, iterations=iterations
+    )
+    return search.capacity(
+        threshold=threshold, criterion=criterion, guess=guess, resolution=resolution
+    )
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """Slope of a log–log regression with its 95 % bootstrap interval.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The exponent and its interval.
+    prefactor : float
+        capacity = prefactor · size ** value.
+    """
+
+    value: float
+    low: float
+    high: float
+    prefactor: float
+
+
+def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
+    """Exponent of capacity against size.
+
+    Parameters
+    ----------
+    sizes : array (s,)
+        Network sizes, at least two.
+    capacities : array (seeds, s)
+        One row per seed, all above 0. The regression is through the logarithm of the means over
+        seeds; the interval comes from drawing seeds with replacement.
+    rng : numpy.random.Generator
+        Draws the resamples.
+
+    Returns
+    -------
+    Exponent
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match or a mean capacity is 0.
+    """
+    sizes, capacities = np.asarray(sizes, dtype=float), np.asarray(capacities, dtype=float)
+    if capacities.ndim != 2 or capacities.shape[1] != len(sizes) or len(sizes) < 2:
+        raise ValueError(
+            f"capacities of shape {capacities.shape} for {len(sizes)} sizes: pass (seeds, sizes) "
+            "with at least two sizes"
+        )
+
+    def fit(means):
+        return stats.linregress(np.log(sizes), np.log(means))
+
+    if not (capacities.mean(axis=0) > 0).all():
+        raise ValueError("a mean capacity is 0, which has no logarithm: leave that size out")
+    line = fit(capacities.mean(axis=0))
+    draws = check_rng(rng).integers(len(capacities), size=(resamples, len(capacities)))
+    means = capacities[draws].mean(axis=1)
+    slopes = [fit(row).slope for row in means[(means > 0).all(axis=1)]]
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    return Exponent(float(line.slope), float(low), float(high), float(np.exp(line.intercept)))

@@ -1,0 +1,182 @@
+"""Recall: a stack of layers fed back onto itself until the state stays where it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+UPDATES = ("synchronous", "asynchronous")
+ACTIVATIONS = ("sign", "tanh")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of synapses and its neurons: output = f(gain · W x + bias).
+
+    Attributes
+    ----------
+    weights : array (n_out, n_in)
+        Dimensionless; in units of the largest conductance once the layer sits on a crossbar.
+    bias : array (n_out,)
+        Added after the gain. The threshold of the paper's equation 2 is its negative.
+    gain : float
+        Scale of the read-out circuit, positive.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    gain: float = 1.0
+
+    def field(self, states):
+        """Local field gain · W x + bias of every neuron, (n, n_in) -> (n, n_out)."""
+        return self.gain * (states @ self.weights.T) + self.bias
+
+
+def activate(field, previous, activation):
+    """Neuron outputs for a local field; a sign neuron whose field is exactly 0 keeps its state."""
+    if activation == "tanh":
+        return np.tanh(field)
+    return np.where(field == 0, previous, np.sign(field)).astype(field.dtype, copy=False)
+
+
+def step(layers, states, activation="sign"):
+    """One synchronous update of every neuron (paper, equation 2).
+
+    Hidden neurons are tanh units in both kinds of network; only the visible ones are binary.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    states : array (n, N)
+    activation : {"sign", "tanh"}
+
+    Returns
+    -------
+    array (n, N)
+    """
+    hidden = states
+    for layer in layers[:-1]:
+        hidden = np.tanh(layer.field(hidden))
+    return activate(layers[-1].field(hidden), states, activation)
+
+
+def sweep_neurons(layers, states, activation, rng):
+    """One asynchronous sweep: every neuron once, in random order, each seeing the latest state.
+
+    The first layer's products are kept and corrected for each neuron that moves, so a sweep of a
+    single layer costs as much as one synchronous update.
+    """
+    states = states.copy()
+    first, last = layers[0], layers[-1]
+    product = states @ first.weights.T
+    for neuron in rng.permutation(states.shape[1]):
+        if len(layers) == 1:
+            below, weights = product[:, neuron], first.weights.dtype.type(1)
+        else:
+            hidden = np.tanh(first.gain * product + first.bias)
+            for layer in layers[1:-1]:
+                hidden = np.tanh(layer.field(hidden))
+            below, weights = hidden, last.weights[neuron]
+        field = last.gain * np.dot(below, weights) + last.bias[neuron]
+        moved = activate(field, states[:, neuron], activation)
+        product += np.outer(moved - states[:, neuron], first.weights[:, neuron])
+        states[:, neuron] = moved
+    return states
+
+
+def recall(
+    layers,
+    cues,
+    *,
+    iterations=10,
+    activation="sign",
+    update="synchronous",
+    rng=None,
+    trace=False,
+):
+    """Feed cues back through the stack until nothing moves, at most ``iterations`` times.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The last layer has as many outputs as the first has inputs.
+    cues : array (n, N)
+        Corrupted patterns.
+    iterations : int
+        Largest number of updates of the whole state; the paper uses 10.
+    activation : {"sign", "tanh"}
+        Output of the visible neurons.
+    update : {"synchronous", "asynchronous"}
+        All neurons at once, or one after the other in random order.
+    rng : numpy.random.Generator
+        Order of asynchronous updates; None draws it from seed 0, so that a call repeats itself.
+    trace : bool
+        Return every state, the cue first.
+
+    Returns
+    -------
+    array (n, N), or (iterations + 1, n, N) if ``trace``
+
+    Raises
+    ------
+    ValueError
+        For an unknown update or activation, or fewer than 0 iterations.
+    """
+    _check_recall(iterations, activation, update)
+    if rng is None:
+        rng = np.random.default_rng(0)
+    states = np.array(cues, dtype=layers[0].weights.dtype)
+    states_seen = [states]
+    for _ in range(iterations):
+        if update == "synchronous":
+            moved = step(layers, states, activation)
+        else:
+            moved = sweep_neurons(layers, states, activation, rng)
+        settled = np.array_equal(moved, states)
+        states = moved
+        states_seen.append(states)
+        if settled:
+            break
+    if not trace:
+        return states
+    states_seen += [states] * (iterations + 1 - len(states_seen))
+    return np.stack(states_seen)
+
+
+def _check_recall(iterations, activation, update):
+    if not (isinstance(iterations, int | np.integer) and iterations >= 0):
+        raise ValueError(f"iterations={iterations!r} must be a whole number of at least 0")
+    for name, value, allowed in (
+        ("activation", activation, ACTIVATIONS),
+        ("update", update, UPDATES),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name}={value!r} is unknown: choose one of {allowed}")
+
+
+def energy(layer, states):
+    """Hopfield energy -½ xᵀ(gain·W)x - bias·x of each state (paper, equation 1).
+
+    It never rises in asynchronous recall if W is symmetric with a zero diagonal.
+
+    Parameters
+    ----------
+    layer : Layer
+        A square layer.
+    states : array (..., N)
+
+    Returns
+    -------
+    array (...)
+    """
+    quadratic = np.einsum("...i,ij,...j->...", states, layer.weights, states, optimize=True)
+    return -0.5 * layer.gain * quadratic - states @ layer.bias
+
+
+def cosine(states, patterns):
+    """Cosine similarity of each state with its pattern, arrays (..., N) -> (...).
+
+    A state of zeros resembles nothing: its cosine is 0.
+    """
+    dot = np.einsum("...i,...i->...", states, patterns, dtype=float)
+    norms = np.linalg.norm(states, axis=-1) * np.linalg.norm(patterns, axis=-1)
+    return np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)

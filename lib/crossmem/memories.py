@@ -1,0 +1,421 @@
+"""Associative memories as scikit-learn estimators: four classical rules and adaptive training."""
+
+import copy
+
+import numpy as np
+from scipy.linalg import orth
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from crossmem import dynamics
+from crossmem.crossbar import WeightLimits
+from crossmem.dynamics import Layer
+from crossmem.patterns import check_patterns, check_rate
+from crossmem.training import Recipe, train
+
+# Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Best of 1,
+# 2, 4, 8, 16 by recall at N = 144; the logistic loss has no plateau and can use more.
+FIELD_STEP = 0.6  # largest change of a local field in one step of Adam
+READOUT_GAIN = {"squared": 3.0, "logistic": 8.0}
+
+
+class AssociativeMemory(BaseEstimator):
+    """What every memory shares: fitting layers to patterns, recall and its score.
+
+    Attributes
+    ----------
+    layers_ : list of Layer
+        Weights in units of the largest conductance, in [-1, 1], as a crossbar holds them; the
+        layer's gain undoes that scale.
+    limits_ : list of WeightLimits
+        What the weights were fitted within, without self-connections for a single layer.
+    n_features_in_ : int
+        Number N of visible neurons.
+    """
+
+    activation = "sign"
+
+    def fit(self, patterns, y=None, *, limits=None):
+        """Store patterns.
+
+        Parameters
+        ----------
+        patterns : array_like (P, N)
+            One pattern per row: ±1, or within [-1, 1] for ``activation="tanh"``.
+        y : None
+            Ignored; scikit-learn's interface has it.
+        limits : list of WeightLimits or None, optional
+            One per layer; None, for all or for one, leaves the weights unbounded.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For patterns or limits that the memory cannot take; the message says why.
+        """
+        patterns = check_patterns(patterns, binary=self.activation == "sign").astype(np.float32)
+        self.n_features_in_ = patterns.shape[1]
+        self.limits_ = check_limits(limits, self.layer_shapes(patterns.shape[1]))
+        self.layers_ = self._learn(patterns)
+        return self
+
+    def layer_shapes(self, neurons):
+        """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
+        return [(neurons, neurons)]
+
+    def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
+        """Complete corrupted patterns; parameters and return value as in `dynamics.recall`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            For cues of the wrong shape or with values that are not finite.
+        """
+        check_is_fitted(self)
+        return dynamics.recall(
+            self.layers_,
+            self._check_states(cues),
+            iterations=iterations,
+            activation=self.activation,
+            update=update,
+            rng=rng,
+            trace=trace,
+        )
+
+    def score(self, cues, patterns, **recall_options):
+        """Mean cosine similarity of the recalled cues with the patterns, arrays (n, N)."""
+        recalled = self.recall(cues, **recall_options)
+        patterns = self._check_states(patterns)
+        if patterns.shape != recalled.shape:
+            raise ValueError(
+                f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
+            )
+        return float(dynamics.cosine(recalled, patterns).mean())
+
+    def _check_states(self, states):
+        """Cues or patterns (n, N) of this memory's width, with values in [-1, 1]."""
+        states = check_patterns(states)
+        if states.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"Patterns have {states.shape[1]} elements, but this memory has "
+                f"{self.n_features_in_} neurons; pass patterns of the size it was fitted to."
+            )
+        return states
+
+
+class HebbianMemory(AssociativeMemory):
+    """Hebb's rule W = XᵀX / N (Hopfield 1982)."""
+
+    def _learn(self, patterns):
+        return [scaled_layer(patterns.T @ patterns / patterns.shape[1], self.limits_[0])]
+
+
+class StorkeyMemory(AssociativeMemory):
+    """Storkey & Valabregue's local, incremental rule (Neural Networks 12, 869, 1999)."""
+
+    def _learn(self, patterns):
+        neurons = patterns.shape[1]
+        weights = np.zeros((neurons, neurons))
+        for pattern in patterns.astype(float):
+            # field[i, j]: local field of neuron i without the parts due to neurons i and j
+            field = (weights @ pattern - np.diag(weights) * pattern)[:, None] - weights * pattern
+            np.fill_diagonal(field, 0.0)
+            crosstalk = pattern[:, None] * field.T
+            weights += (np.outer(pattern, pattern) - crosstalk - crosstalk.T) / neurons
+            np.fill_diagonal(weights, 0.0)
+        return [scaled_layer(weights, self.limits_[0])]
+
+
+class PseudoInverseMemory(AssociativeMemory):
+    """Projection onto the patterns' span (Personnaz et al. 1985; Kanter & Sompolinsky 1987)."""
+
+    def _learn(self, patterns):
+        basis = orth(patterns.T.astype(float))
+        return [scaled_layer(basis @ basis.T, self.limits_[0])]
+
+
+class EquilibriumMemory(AssociativeMemory):
+    """Equilibrium propagation on the graded Hopfield energy.
+
+    The energy E(s) = -½ sᵀWs + Σ∫artanh(s) ds (Hopfield 1984) is relaxed from each pattern to a
+    free equilibrium s⁰, then, with the cost ½β‖s - x‖² added, to a nudged one sᵝ; the weights
+    follow the contrast (sᵝsᵝᵀ - s⁰s⁰ᵀ)/β, which tends to the negative gradient of the cost at the
+    free equilibrium (Scellier & Bengio 2017, theorem 1).
+
+    Parameters
+    ----------
+    nudge : float
+        Strength β of the nudged phase, above 0.
+    learning_rate : float
+        Step along the mean contrast over the patterns.
+    epochs : int
+        Number of steps.
+    free_steps, nudged_steps : int
+        Relaxation steps of the two phases.
+    """
+
+    def __init__(
+        self, *, nudge=0.5, learning_rate=0.01, epochs=1000, free_steps=30, nudged_steps=10
+    ):
+        self.nudge = nudge
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.free_steps = free_steps
+        self.nudged_steps = nudged_steps
+
+    def _learn(self, patterns):
+        limits = self.limits_[0]
+        weights = np.zeros(limits.shape, dtype=np.float32)
+        for _ in range(self.epochs):
+            contrast = self.contrast(weights, patterns)
+            weights = limits.clip(weights + self.learning_rate * contrast).astype(np.float32)
+        return [scaled_layer(weights, limits)]
+
+    def contrast(self, weights, patterns):
+        """Mean contrast of the two phases over the patterns, (N, N) and (P, N) -> (N, N)."""
+        free = self.relax(weights, patterns, patterns, 0.0, self.free_steps)
+        nudged = self.relax(weights, free, patterns, self.nudge, self.nudged_steps)
+        return (nudged.T @ nudged - free.T @ free) / (self.nudge * len(patterns))
+
+    def relax(self, weights, states, targets, nudge, steps, rate=0.5):
+        """Follow du/dt = -u + W s + β(x - s), s = tanh(u), from the given outputs, (P, N)."""
+        potential = np.arctanh(np.clip(states, -0.995, 0.995))
+        for _ in range(steps):
+            output = np.tanh(potential)
+            drive = output @ weights.T + nudge * (targets - output)
+            potential += rate * (drive - potential)
+        return np.tanh(potential)
+
+
+class AdaptiveMemory(AssociativeMemory):
+    """Gradient descent through the chip's fault map (He et al. 2026, equations 4 to 6).
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Sizes of the hidden layers; () is the single-layer Hopfield network, which has no
+        self-connections.
+    cue_noise : float
+        0 trains on the clean patterns, as published. Above 0, each step sees freshly corrupted
+        cues with the clean pattern as target: each bit flipped with this probability, or, with
+        ``activation="tanh"``, clipped Gaussian noise of this standard deviation.
+    activation : {"sign", "tanh"}
+        Visible neurons in recall; both train as tanh.
+    bias : bool
+        Train a bias per neuron; the paper sets it to zero.
+    optimizer, learning_rate, steps, tolerance
+        As in `training.Recipe`. For RMSprop, None takes the published steps and the published rate
+        where it works: 1e-3 for 10,000 steps for one layer (the published 3e-2 saturates tanh with
+        some bits wrong for good), 3e-4 for 60,000 steps for a stack. For Adam, None takes 1,000
+        steps and a rate that lets a neuron's field change by 0.6 in a step.
+    seed : int
+        Initial weights and training noise.
+
+    Attributes
+    ----------
+    loss_ : float
+        Mean loss per output when training stopped.
+    steps_ : int
+        Steps taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden=(),
+        cue_noise=0.0,
+        activation="sign",
+        bias=False,
+        optimizer="rmsprop",
+        learning_rate=None,
+        steps=None,
+        tolerance=1e-8,
+        seed=0,
+    ):
+        self.hidden = hidden
+        self.cue_noise = cue_noise
+        self.activation = activation
+        self.bias = bias
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.steps = steps
+        self.tolerance = tolerance
+        self.seed = seed
+
+    def layer_shapes(self, neurons):
+        """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
+        for size in self.hidden:
+            if not (isinstance(size, int | np.integer) and size > 0):
+                raise ValueError(f"hidden={self.hidden!r}: each size must be a whole number >= 1")
+        sizes = [neurons, *self.hidden, neurons]
+        return [(n_out, n_in) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
+
+    def recipe(self):
+        """The training recipe, with the values that belong to the optimiser where None was given.
+
+        Returns
+        -------
+        training.Recipe
+        """
+        if self.optimizer == "adam":
+            # A sign-like step moves a field by the rate times the number of working inputs.
+            inputs = max(limits.working.sum(axis=1).mean() for limits in self.limits_)
+            rate, steps = FIELD_STEP / max(inputs, 1.0), 1000
+        else:
+            rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
+        return Recipe(
+            optimizer=self.optimizer,
+            learning_rate=rate if self.learning_rate is None else self.learning_rate,
+            steps=steps if self.steps is None else self.steps,
+            tolerance=self.tolerance,
+            loss="logistic" if self.cue_noise and self.activation == "sign" else "squared",
+        )
+
+    def _learn(self, patterns):
+        rng = np.random.default_rng(self.seed)
+        recipe = self.recipe()
+        gains = [readout_gain(limits, recipe.loss) for limits in self.limits_]
+        weights = [initial_weights(limits.shape, rng) for limits in self.limits_]
+        biases = [np.zeros(limits.shape[0]) for limits in self.limits_] if self.bias else None
+        trained = train(
+            patterns[None],
+            [w[None] for w in weights],
+            limits=[
+                (gain * limits.low[None], gain * limits.high[None])
+                for gain, limits in zip(gains, self.limits_, strict=True)
+            ],
+            biases=biases and [b[None] for b in biases],
+            recipe=recipe,
+            corrupt=self._corruption(rng),
+        )
+        self.loss_, self.steps_ = float(trained.losses[0]), int(trained.steps[0])
+        biases = trained.biases or [np.zeros((1, shape.shape[0])) for shape in self.limits_]
+        return [
+            normalised_layer(w[0], b[0].astype(np.float32), gain, limits)
+            for w, b, gain, limits in zip(trained.weights, biases, gains, self.limits_, strict=True)
+        ]
+
+    def _corruption(self, rng):
+        """Writer of fresh training cues, or None for clean ones."""
+        if not self.cue_noise:
+            return None
+        if self.activation == "tanh":
+            return lambda targets, out: gaussian_cues(targets, self.cue_noise, rng, out)
+        check_rate(self.cue_noise, "cue_noise")
+        return lambda targets, out: flipped_cues(targets, self.cue_noise, rng, out)
+
+
+def flipped_cues(targets, rate, rng, out):
+    """Write the targets into ``out`` with each bit flipped with probability ``rate``.
+
+    Sixteen random bits per neuron decide, which is four times faster than uniform floats and
+    rounds the rate by less than 1e-5.
+    """
+    draws = np.frombuffer(rng.bytes(2 * targets.size), dtype=np.uint16).reshape(targets.shape)
+    np.copyto(out, targets)
+    np.negative(out, out=out, where=draws < round(rate * 65536))
+
+
+def gaussian_cues(targets, sigma, rng, out):
+    """Write the targets plus Gaussian noise, clipped to [-1, 1], into ``out``."""
+    rng.standard_normal(out=out, dtype=np.float32)
+    out *= sigma
+    out += targets
+    np.maximum(out, -1.0, out=out)
+    np.minimum(out, 1.0, out=out)
+
+
+def initial_weights(shape, rng):
+    """Uniform in ±1/sqrt(n_in), the default of the authors' framework (PyTorch's Linear)."""
+    return rng.uniform(-1.0, 1.0, shape).astype(np.float32) / np.float32(np.sqrt(shape[1]))
+
+
+def readout_gain(limits, loss):
+    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh."""
+    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
+        return 1.0
+    return READOUT_GAIN[loss] / np.sqrt(limits.shape[1])
+
+
+def scaled_layer(weights, limits):
+    """Scale the result of a closed-form rule into [-1, 1], then clip it, as programming would."""
+    weights = np.array(weights, dtype=float)
+    if limits.shape[0] == limits.shape[1]:
+        np.fill_diagonal(weights, 0.0)
+    scale = np.abs(weights).max()
+    # A projection onto every direction is the identity: what rounding leaves is not a memory.
+    weights = weights / scale if scale > 1e-9 else np.zeros_like(weights)
+    clipped = limits.clip(weights).astype(np.float32)
+    return Layer(clipped, np.zeros(len(clipped), dtype=np.float32), float(scale) or 1.0)
+
+
+def normalised_layer(effective, bias, gain, limits):
+    """A layer whose weights lie in [-1, 1], from trained effective weights (gain times weight)."""
+    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
+        gain = float(np.abs(effective).max()) or 1.0
+    # Dividing may round past a bound by one unit in the last place.
+    weights = limits.clip(effective / np.float32(gain)).astype(np.float32)
+    return Layer(weights, bias, gain)
+
+
+def check_limits(limits, shapes):
+    """One WeightLimits per layer, unbounded where None was given; no self-connections."""
+    limits = [None] * len(shapes) if limits is None else list(limits)
+    if len(limits) != len(shapes):
+        raise ValueError(
+            f"{len(limits)} limits for {len(shapes)} layer(s): pass one WeightLimits per layer"
+        )
+    checked = []
+    for limit, shape in zip(limits, shapes, strict=True):
+        if limit is None:
+            limit = WeightLimits(np.full(shape, -np.inf), np.full(shape, np.inf))
+        if limit.shape != shape:
+            raise ValueError(
+                f"limits of shape {limit.shape} for a layer of shape {shape} (n_out, n_in): "
+                "make them from a crossbar of the layer's shape"
+            )
+        checked.append(limit)
+    if len(shapes) == 1:
+        checked[0] = checked[0].without_self_connections()
+    return checked
+
+
+def program(memory, crossbars, rng):
+    """Write a fitted memory onto crossbars.
+
+    Parameters
+    ----------
+    memory : AssociativeMemory
+        Fitted.
+    crossbars : list of Crossbar
+        One per layer, of the layer's shape; they are programmed in place.
+    rng : numpy.random.Generator
+        Draws the programming errors.
+
+    Returns
+    -------
+    AssociativeMemory
+        A copy whose weights are the conductances that resulted, faults and errors included.
+
+    Raises
+    ------
+    ValueError
+        If the crossbars do not match the layers.
+    """
+    check_is_fitted(memory)
+    if len(crossbars) != len(memory.layers_):
+        raise ValueError(
+            f"{len(crossbars)} crossbars for {len(memory.layers_)} layer(s): pass one per layer"
+        )
+    on_chip = copy.copy(memory)
+    on_chip.layers_ = []
+    for layer, crossbar in zip(memory.layers_, crossbars, strict=True):
+        crossbar.program(layer.weights, rng)
+        weights = crossbar.weights.astype(np.float32)
+        on_chip.layers_.append(Layer(weights, layer.bias, layer.gain))
+    return on_chip

@@ -1,0 +1,44 @@
+"""The project's own files agree with each other."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DEPENDENCIES = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["cluster"]
+
+
+def split(requirement):
+    """Split "numpy>=2.1" into its name and its bound."""
+    return re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
+
+
+def test_environment_and_pyproject_agree():
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    conda = dict(split(line) for line in listed if isinstance(line, str))
+    assert conda.pop("python") == PROJECT["requires-python"]
+    assert conda.pop("pip") == ""
+    assert conda == dict(split(line) for line in DEPENDENCIES)
+
+
+def test_lock_pins_every_dependency_exactly():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    assert all(re.fullmatch(r"[\w.-]+==[\w.!+]+", line) for line in lines)
+    pinned = {line.split("==")[0].lower().replace("_", "-"): line.split("==")[1] for line in lines}
+    for name, bound in map(split, DEPENDENCIES):
+        least = [int(part) for part in bound.removeprefix(">=").split(".")]
+        assert [int(part) for part in pinned[name].split(".")] >= least, name
+
+
+def test_citation_has_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert str(citation["version"]) == PROJECT["version"]
+
+
+@pytest.mark.parametrize("path", ["Makefile", ".ci/run", "LICENSE", "pyproject.toml"])
+def test_no_path_of_one_machine(path):
+    assert not re.search(r"/(home|work|tmp|Users)/", (ROOT / path).read_text())

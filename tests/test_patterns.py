@@ -12,6 +12,8 @@ import threading
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+
 from crossmem import patterns as module
 from crossmem.patterns import (
     add_gaussian_noise,
@@ -23,7 +25,6 @@ from crossmem.patterns import (
     one_of_each,
     read_idx,
 )
-from sklearn.datasets import load_digits
 
 MNIST_FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 TRAIN_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")

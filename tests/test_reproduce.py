@@ -5,9 +5,10 @@ import re
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
 from crossmem.reproduce import main
 from crossmem.results import Claim, load, record_claims
-from nbformat.v4 import new_code_cell, new_notebook
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PARAMETERS = """scale = "quick"

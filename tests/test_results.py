@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import scipy.stats
 import xarray as xr
+from matplotlib.figure import Figure
+from PIL import Image
+
 from crossmem.results import (
     Assumption,
     Claim,
@@ -24,8 +27,6 @@ from crossmem.results import (
     save_figure,
     update_readme,
 )
-from matplotlib.figure import Figure
-from PIL import Image
 
 CLAIM = Claim("3j", "Fig 3j", "capacity", 115, 117.5, "reproduced", low=112, high=121)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+
 from crossmem import experiments
 from crossmem.randomness import generator
 from crossmem.sweep import count_workers, nearest, sweep, write_atomically

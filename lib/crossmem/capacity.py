@@ -9,7 +9,7 @@ from crossmem.dynamics import cosine
 from crossmem.patterns import check_patterns, check_rng
 
 CRITERIA = ("mean", "per_pattern")
-BRACKET = 1.2  # first factor between two guesses; squared until one succeeds and one fails
+BRACKET = 1.2  # factor between the first two guesses; it grows to 2 until the bracket closes
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class CapacitySearch:
                 trial = (low + high) // 2
                 continue
             trial = min(int(np.ceil(trial * factor)), top) if low else max(int(trial / factor), 1)
-            factor **= 2
+            factor = min(factor**2, 2.0)
         return low
 
 
@@ -183,6 +183,34 @@ def find_capacity(
     )
 
 
+def tolerated_rate(rates, quality, threshold=0.99):
+    """Corruption up to which the quality of recall stays at or above a threshold.
+
+    Parameters
+    ----------
+    rates : array (r,)
+        Fault rates, ascending.
+    quality : array (r,)
+        Cosine similarity at each of them.
+    threshold : float
+
+    Returns
+    -------
+    float
+        Linear interpolation between the last rate of the unbroken run of successes and the next;
+        the first rate if none succeeds, the last if all do.
+    """
+    rates, quality = np.asarray(rates, dtype=float), np.asarray(quality, dtype=float)
+    failed = np.flatnonzero(~(quality >= threshold))  # NaN fails
+    if not failed.size:
+        return float(rates[-1])
+    after = failed[0]
+    if after == 0:
+        return float(rates[0])
+    share = (quality[after - 1] - threshold) / (quality[after - 1] - quality[after])
+    return float(rates[after - 1] + share * (rates[after] - rates[after - 1]))
+
+
 @dataclass(frozen=True)
 class Exponent:
     """Slope of a log–log regression with its 95 % bootstrap interval.
@@ -209,8 +237,9 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
     sizes : array (s,)
         Network sizes, at least two.
     capacities : array (seeds, s)
-        One row per seed, all above 0. The regression is through the logarithm of the means over
-        seeds; the interval comes from drawing seeds with replacement.
+        One row per seed. The regression is through the logarithm of the means over seeds, which
+        must be above 0; the interval comes from drawing seeds with replacement, and is NaN for a
+        single seed.
     rng : numpy.random.Generator
         Draws the resamples.
 
@@ -221,7 +250,7 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
     Raises
     ------
     ValueError
-        If the shapes do not match or a mean capacity is 0.
+        If the shapes do not match, or a mean capacity is 0 or NaN.
     """
     sizes, capacities = np.asarray(sizes, dtype=float), np.asarray(capacities, dtype=float)
     if capacities.ndim != 2 or capacities.shape[1] != len(sizes) or len(sizes) < 2:
@@ -234,9 +263,12 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
         return stats.linregress(np.log(sizes), np.log(means))
 
     if not (capacities.mean(axis=0) > 0).all():
-        raise ValueError("a mean capacity is 0, which has no logarithm: leave that size out")
+        raise ValueError("a mean capacity is 0 or NaN, without logarithm: leave that size out")
     line = fit(capacities.mean(axis=0))
-    draws = check_rng(rng).integers(len(capacities), size=(resamples, len(capacities)))
+    check_rng(rng)
+    if len(capacities) == 1:
+        return Exponent(float(line.slope), np.nan, np.nan, float(np.exp(line.intercept)))
+    draws = rng.integers(len(capacities), size=(resamples, len(capacities)))
     means = capacities[draws].mean(axis=1)
     slopes = [fit(row).slope for row in means[(means > 0).all(axis=1)]]
     low, high = np.quantile(slopes, [0.025, 0.975])

@@ -6,6 +6,9 @@ import numpy as np
 
 UPDATES = ("synchronous", "asynchronous")
 ACTIVATIONS = ("sign", "tanh")
+# Fields below this, in units of gain and largest weight, count as zero. Rounding leaves about that
+# much of a sum of a thousand single-precision weights that should cancel.
+TIE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,12 @@ class Layer:
         return self.gain * (states @ self.weights.T) + self.bias
 
 
-def activate(field, previous, activation):
-    """Neuron outputs for a local field; a sign neuron whose field is exactly 0 keeps its state."""
+def activate(field, previous, activation, gain=1.0):
+    """Neuron outputs for a local field; a sign neuron whose field is zero keeps its state."""
     if activation == "tanh":
         return np.tanh(field)
-    return np.where(field == 0, previous, np.sign(field)).astype(field.dtype, copy=False)
+    tied = np.abs(field) <= TIE * gain
+    return np.where(tied, previous, np.sign(field)).astype(field.dtype, copy=False)
 
 
 def step(layers, states, activation="sign"):
@@ -56,7 +60,7 @@ def step(layers, states, activation="sign"):
     hidden = states
     for layer in layers[:-1]:
         hidden = np.tanh(layer.field(hidden))
-    return activate(layers[-1].field(hidden), states, activation)
+    return activate(layers[-1].field(hidden), states, activation, layers[-1].gain)
 
 
 def sweep_neurons(layers, states, activation, rng):
@@ -77,7 +81,7 @@ def sweep_neurons(layers, states, activation, rng):
                 hidden = np.tanh(layer.field(hidden))
             below, weights = hidden, last.weights[neuron]
         field = last.gain * np.dot(below, weights) + last.bias[neuron]
-        moved = activate(field, states[:, neuron], activation)
+        moved = activate(field, states[:, neuron], activation, last.gain)
         product += np.outer(moved - states[:, neuron], first.weights[:, neuron])
         states[:, neuron] = moved
     return states
@@ -177,6 +181,10 @@ def cosine(states, patterns):
 
     A state of zeros resembles nothing: its cosine is 0.
     """
-    dot = np.einsum("...i,...i->...", states, patterns, dtype=float)
-    norms = np.linalg.norm(states, axis=-1) * np.linalg.norm(patterns, axis=-1)
+    states, patterns = np.asarray(states, dtype=float), np.asarray(patterns, dtype=float)
+    dot, ours, theirs = (
+        np.einsum("...i,...i->...", left, right)
+        for left, right in ((states, patterns), (states, states), (patterns, patterns))
+    )
+    norms = np.sqrt(ours * theirs)  # one root, so that equal binary states give exactly 1
     return np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)

@@ -38,11 +38,16 @@ def quantity(value, units, long_name, dims=()):
     return xr.Variable(dims, value, {"units": units, "long_name": long_name})
 
 
-def make_memory(method, seed, **training):
-    """An unfitted memory of the named method; ``training`` are settings of `AdaptiveMemory`."""
+def make_memory(method, seed, *, optimizer="adam", steps=None, learning_rate=None):
+    """An unfitted memory of the named method; only trained methods heed the settings."""
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown: choose one of {tuple(METHODS)}")
-    return AdaptiveMemory(seed=seed, **training) if method == "adaptive" else METHODS[method]()
+    if method == "adaptive":
+        settings = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+        return AdaptiveMemory(seed=seed, **settings)
+    if method == "equilibrium" and learning_rate is not None:
+        return EquilibriumMemory(learning_rate=learning_rate)
+    return METHODS[method]()
 
 
 def draw_pool(dataset, neurons, seed, count=None):
@@ -70,6 +75,7 @@ def stored_quality(
     iterations,
     optimizer="adam",
     steps=None,
+    learning_rate=None,
     seed,
 ):
     """Recall of a given number of stored patterns through masked weights (Fig. 3g, 3h).
@@ -87,8 +93,8 @@ def stored_quality(
         Probability that a bit of the cue is flipped.
     cues, iterations : int
         As in `capacity.recall_quality`.
-    optimizer, steps
-        Of `AdaptiveMemory`; the other methods ignore them.
+    optimizer, steps, learning_rate
+        As in `make_memory`.
     seed : int
 
     Returns
@@ -98,7 +104,9 @@ def stored_quality(
     """
     stored = draw_pool(dataset, neurons, seed, patterns)
     limits = masked_limits(neurons, fault_rate, seed)
-    memory = make_memory(method, seed, optimizer=optimizer, steps=steps).fit(stored, limits=limits)
+    memory = make_memory(
+        method, seed, optimizer=optimizer, steps=steps, learning_rate=learning_rate
+    ).fit(stored, limits=limits)
     quality = recall_quality(
         memory,
         stored,

@@ -56,11 +56,15 @@ class AssociativeMemory(BaseEstimator):
         ValueError
             For patterns or limits that the memory cannot take; the message says why.
         """
+        self._check_parameters()
         patterns = check_patterns(patterns, binary=self.activation == "sign").astype(np.float32)
-        self.n_features_in_ = patterns.shape[1]
-        self.limits_ = check_limits(limits, self.layer_shapes(patterns.shape[1]))
-        self.layers_ = self._learn(patterns)
+        limits = check_limits(limits, self.layer_shapes(patterns.shape[1]))
+        self.layers_ = self._learn(patterns, limits)
+        self.limits_, self.n_features_in_ = limits, patterns.shape[1]
         return self
+
+    def _check_parameters(self):
+        """Raise for constructor parameters that training cannot use."""
 
     def layer_shapes(self, neurons):
         """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
@@ -111,14 +115,14 @@ class AssociativeMemory(BaseEstimator):
 class HebbianMemory(AssociativeMemory):
     """Hebb's rule W = XᵀX / N (Hopfield 1982)."""
 
-    def _learn(self, patterns):
-        return [scaled_layer(patterns.T @ patterns / patterns.shape[1], self.limits_[0])]
+    def _learn(self, patterns, limits):
+        return [scaled_layer(patterns.T @ patterns / patterns.shape[1], limits[0])]
 
 
 class StorkeyMemory(AssociativeMemory):
     """Storkey & Valabregue's local, incremental rule (Neural Networks 12, 869, 1999)."""
 
-    def _learn(self, patterns):
+    def _learn(self, patterns, limits):
         neurons = patterns.shape[1]
         weights = np.zeros((neurons, neurons))
         for pattern in patterns.astype(float):
@@ -128,15 +132,15 @@ class StorkeyMemory(AssociativeMemory):
             crosstalk = pattern[:, None] * field.T
             weights += (np.outer(pattern, pattern) - crosstalk - crosstalk.T) / neurons
             np.fill_diagonal(weights, 0.0)
-        return [scaled_layer(weights, self.limits_[0])]
+        return [scaled_layer(weights, limits[0])]
 
 
 class PseudoInverseMemory(AssociativeMemory):
     """Projection onto the patterns' span (Personnaz et al. 1985; Kanter & Sompolinsky 1987)."""
 
-    def _learn(self, patterns):
+    def _learn(self, patterns, limits):
         basis = orth(patterns.T.astype(float))
-        return [scaled_layer(basis @ basis.T, self.limits_[0])]
+        return [scaled_layer(basis @ basis.T, limits[0])]
 
 
 class EquilibriumMemory(AssociativeMemory):
@@ -168,13 +172,18 @@ class EquilibriumMemory(AssociativeMemory):
         self.free_steps = free_steps
         self.nudged_steps = nudged_steps
 
-    def _learn(self, patterns):
-        limits = self.limits_[0]
+    def _learn(self, patterns, limits):
+        (limits,) = limits
         weights = np.zeros(limits.shape, dtype=np.float32)
         for _ in range(self.epochs):
             contrast = self.contrast(weights, patterns)
             weights = limits.clip(weights + self.learning_rate * contrast).astype(np.float32)
-        return [scaled_layer(weights, limits)]
+        return [normalised_layer(weights, np.zeros(len(weights), np.float32), 1.0, limits)]
+
+    def _check_parameters(self):
+        for name in ("nudge", "learning_rate", "epochs", "free_steps", "nudged_steps"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be above 0")
 
     def contrast(self, weights, patterns):
         """Mean contrast of the two phases over the patterns, (N, N) and (P, N) -> (N, N)."""
@@ -249,14 +258,15 @@ class AdaptiveMemory(AssociativeMemory):
 
     def layer_shapes(self, neurons):
         """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
-        for size in self.hidden:
-            if not (isinstance(size, int | np.integer) and size > 0):
-                raise ValueError(f"hidden={self.hidden!r}: each size must be a whole number >= 1")
         sizes = [neurons, *self.hidden, neurons]
         return [(n_out, n_in) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
 
-    def recipe(self):
-        """The training recipe, with the values that belong to the optimiser where None was given.
+    def recipe(self, limits):
+        """The training recipe within limits, with the optimiser's own values where None was given.
+
+        Parameters
+        ----------
+        limits : list of WeightLimits
 
         Returns
         -------
@@ -264,7 +274,7 @@ class AdaptiveMemory(AssociativeMemory):
         """
         if self.optimizer == "adam":
             # A sign-like step moves a field by the rate times the number of working inputs.
-            inputs = max(limits.working.sum(axis=1).mean() for limits in self.limits_)
+            inputs = max(limit.working.sum(axis=1).mean() for limit in limits)
             rate, steps = FIELD_STEP / max(inputs, 1.0), 1000
         else:
             rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
@@ -276,28 +286,47 @@ class AdaptiveMemory(AssociativeMemory):
             loss="logistic" if self.cue_noise and self.activation == "sign" else "squared",
         )
 
-    def _learn(self, patterns):
+    def _check_parameters(self):
+        if self.activation not in dynamics.ACTIVATIONS:
+            raise ValueError(
+                f"activation={self.activation!r} is unknown: choose one of {dynamics.ACTIVATIONS}"
+            )
+        sizes = self.hidden if isinstance(self.hidden, tuple | list) else None
+        if sizes is None or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+            raise ValueError(
+                f"hidden={self.hidden!r} must be a tuple of whole numbers of at least 1, "
+                "such as (32,), or () for a single layer"
+            )
+        if self.activation == "sign":
+            check_rate(self.cue_noise, "cue_noise")
+        elif not self.cue_noise >= 0:
+            raise ValueError(f"cue_noise={self.cue_noise!r} must be 0 or more, e.g. 0.3")
+        if not isinstance(self.seed, int | np.integer):
+            raise TypeError(f"seed={self.seed!r} must be a whole number, such as 0")
+
+    def _learn(self, patterns, limits):
         rng = np.random.default_rng(self.seed)
-        recipe = self.recipe()
-        gains = [readout_gain(limits, recipe.loss) for limits in self.limits_]
-        weights = [initial_weights(limits.shape, rng) for limits in self.limits_]
-        biases = [np.zeros(limits.shape[0]) for limits in self.limits_] if self.bias else None
+        recipe = self.recipe(limits)
+        gains = [readout_gain(limit, recipe.loss) for limit in limits]
+        weights = [initial_weights(limit.shape, rng) for limit in limits]
+        biases = [np.zeros((1, limit.shape[0]), np.float32) for limit in limits]
         trained = train(
             patterns[None],
             [w[None] for w in weights],
             limits=[
-                (gain * limits.low[None], gain * limits.high[None])
-                for gain, limits in zip(gains, self.limits_, strict=True)
+                (gain * limit.low[None], gain * limit.high[None])
+                for gain, limit in zip(gains, limits, strict=True)
             ],
-            biases=biases and [b[None] for b in biases],
+            biases=biases if self.bias else None,
             recipe=recipe,
             corrupt=self._corruption(rng),
         )
         self.loss_, self.steps_ = float(trained.losses[0]), int(trained.steps[0])
-        biases = trained.biases or [np.zeros((1, shape.shape[0])) for shape in self.limits_]
         return [
-            normalised_layer(w[0], b[0].astype(np.float32), gain, limits)
-            for w, b, gain, limits in zip(trained.weights, biases, gains, self.limits_, strict=True)
+            normalised_layer(w[0], b[0], gain, limit)
+            for w, b, gain, limit in zip(
+                trained.weights, trained.biases or biases, gains, limits, strict=True
+            )
         ]
 
     def _corruption(self, rng):
@@ -306,7 +335,6 @@ class AdaptiveMemory(AssociativeMemory):
             return None
         if self.activation == "tanh":
             return lambda targets, out: gaussian_cues(targets, self.cue_noise, rng, out)
-        check_rate(self.cue_noise, "cue_noise")
         return lambda targets, out: flipped_cues(targets, self.cue_noise, rng, out)
 
 
@@ -335,11 +363,28 @@ def initial_weights(shape, rng):
     return rng.uniform(-1.0, 1.0, shape).astype(np.float32) / np.float32(np.sqrt(shape[1]))
 
 
+def is_free(limits):
+    """Whether weights are free or masked, rather than bounded by what a chip can reach.
+
+    Raises
+    ------
+    ValueError
+        If some are unbounded and others bounded: no one scale would fit both.
+    """
+    unbounded = np.isinf(limits.low) & np.isinf(limits.high)
+    masked = (limits.low == 0) & (limits.high == 0)
+    if (unbounded | masked).all():
+        return True
+    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
+        raise ValueError(
+            "the limits mix unbounded with bounded weights: bound all of them, e.g. by [-1, 1]"
+        )
+    return False
+
+
 def readout_gain(limits, loss):
     """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh."""
-    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
-        return 1.0
-    return READOUT_GAIN[loss] / np.sqrt(limits.shape[1])
+    return 1.0 if is_free(limits) else READOUT_GAIN[loss] / np.sqrt(limits.shape[1])
 
 
 def scaled_layer(weights, limits):
@@ -356,7 +401,7 @@ def scaled_layer(weights, limits):
 
 def normalised_layer(effective, bias, gain, limits):
     """A layer whose weights lie in [-1, 1], from trained effective weights (gain times weight)."""
-    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
+    if is_free(limits):
         gain = float(np.abs(effective).max()) or 1.0
     # Dividing may round past a bound by one unit in the last place.
     weights = limits.clip(effective / np.float32(gain)).astype(np.float32)
@@ -365,6 +410,8 @@ def normalised_layer(effective, bias, gain, limits):
 
 def check_limits(limits, shapes):
     """One WeightLimits per layer, unbounded where None was given; no self-connections."""
+    if isinstance(limits, WeightLimits):
+        raise TypeError("limits is a single WeightLimits: pass a list with one per layer")
     limits = [None] * len(shapes) if limits is None else list(limits)
     if len(limits) != len(shapes):
         raise ValueError(
@@ -412,6 +459,12 @@ def program(memory, crossbars, rng):
         raise ValueError(
             f"{len(crossbars)} crossbars for {len(memory.layers_)} layer(s): pass one per layer"
         )
+    for layer, crossbar in zip(memory.layers_, crossbars, strict=True):
+        if crossbar.shape != layer.weights.shape:
+            raise ValueError(
+                f"a crossbar of shape {crossbar.shape} for a layer of {layer.weights.shape}: "
+                "fabricate one of the layer's shape (n_out, n_in)"
+            )
     on_chip = copy.copy(memory)
     on_chip.layers_ = []
     for layer, crossbar in zip(memory.layers_, crossbars, strict=True):

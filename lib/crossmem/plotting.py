@@ -7,15 +7,14 @@ import numpy as np
 import seaborn as sns
 
 from crossmem.devices import DeviceModel
-from crossmem.results import mean_interval
+from crossmem.results import INLINE_DPI, mean_interval
 
 MILLIMETRE = 1 / 25.4  # inch, the unit of matplotlib
 WIDTHS = {"single": 89.0, "double": 183.0}  # mm, one and two columns of a Nature journal
 NEUTRAL = "0.45"  # grey of theory lines and stamps
 
 # Okabe & Ito's palette (https://jfly.uni-koeln.de/color/) holds up under each kind of colour
-# blindness, and the markers tell the curves apart in print. The fourth colour of a method that
-# extends the paper is still free: "multilayer" and "noise-trained" are named for later figures.
+# blindness, and the markers tell the curves apart in grey print.
 METHOD_STYLE = {
     "hebbian": {"color": "#56B4E9", "marker": "v", "label": "Hebb"},
     "storkey": {"color": "#009E73", "marker": "^", "label": "Storkey"},
@@ -34,19 +33,26 @@ METHOD_STYLE = {
 ACCENT = METHOD_STYLE["adaptive"]["color"]  # for panels of a single quantity
 
 STYLE = {
-    "figure.dpi": 150,
+    "figure.dpi": INLINE_DPI,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,
     "legend.fontsize": 6.5,
+    "legend.title_fontsize": 6.5,
     "legend.frameon": False,
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
     "axes.linewidth": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
     "lines.linewidth": 1.1,
     "lines.markersize": 3.5,
     "axes.spines.top": False,
@@ -138,23 +144,24 @@ def method_curves(ax, values, x, *, spread="quartiles", **style):
 
     The weakest methods come first, so that the prominent one lies on top; ``style`` overrides.
     """
-    known = [method for method in METHOD_STYLE if method in values["method"]]
+    known = [method for method in METHOD_STYLE if method in values["method"].values]
     for method in known:
-        curve(ax, values.sel(method=method), x, spread=spread, **METHOD_STYLE[method] | style)
+        chosen = values.sel({"method": method})  # as a keyword it would be an option of `sel`
+        curve(ax, chosen, x, spread=spread, **METHOD_STYLE[method] | style)
 
 
-def theory_line(ax, x, y, label, *, at=-1):
-    """Draw a thin dashed neutral line, with its label on it beside the point number ``at``."""
+def theory_line(ax, x, y, label):
+    """Draw a thin dashed neutral line, with its label beside its right end, outside the curves."""
     ax.plot(x, y, color=NEUTRAL, linestyle="--", linewidth=0.7, zorder=1)
     ax.annotate(
         label,
-        (np.asarray(x)[at], np.asarray(y)[at]),
-        xytext=(-2, 2),
+        (np.asarray(x)[-1], np.asarray(y)[-1]),
+        xytext=(4, 0),
         textcoords="offset points",
-        ha="right",
-        va="bottom",
+        va="center",
         color=NEUTRAL,
         fontsize=6,
+        annotation_clip=False,
     )
 
 

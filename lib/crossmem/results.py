@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 import scipy.stats
 import xarray as xr
+from IPython.display import Image, Markdown
 
 from crossmem.randomness import generator
 from crossmem.sweep import nearest, sweep, write_atomically
@@ -32,7 +34,11 @@ COORDINATES = {
     "method": ("1", "learning method"),
     "source": ("1", "origin of the patterns"),
     "criterion": ("1", "success criterion"),
+    "optimizer": ("1", "optimiser of the training"),
+    "learning_rate": ("1", "learning rate"),
 }
+#: Dots per inch of a figure inside a notebook.
+INLINE_DPI = 150
 VERDICTS = ("reproduced", "not reproduced", "exceeded")
 ORIGINS = ("paper", "authors' code", "assumed")
 MARKERS = "<!-- claims:begin -->", "<!-- claims:end -->"
@@ -336,6 +342,64 @@ class Assumption:
             raise ValueError(f"{self.parameter!r} is assumed: give the reason")
 
 
+def judge(ours, published, *, low=None, high=None, tolerance=0.1):
+    """Verdict on a number of which more is better.
+
+    Parameters
+    ----------
+    ours, published : float
+    low, high : float, optional
+        95 % interval of ours.
+    tolerance : float
+        Share of the published value by which ours may miss it and still count as the same; the
+        paper states few intervals of its own.
+
+    Returns
+    -------
+    str
+        "reproduced" if the published value lies in our interval or within the tolerance of ours,
+        else "exceeded" or "not reproduced".
+    """
+    inside = None not in (low, high) and low <= published <= high
+    if inside or abs(ours - published) <= tolerance * abs(published):
+        return "reproduced"
+    return "exceeded" if ours > published else "not reproduced"
+
+
+def compare(id, figure, what, published, values, *, dataset, reason, tolerance=0.1):
+    """Set a published number beside the mean of ours over seeds.
+
+    Parameters
+    ----------
+    id, figure, what, published, dataset
+        As in `Claim`.
+    values : array (seeds,)
+        Our number, once per seed.
+    reason : str
+        Why it may not be reproduced; kept only with that verdict.
+    tolerance : float
+        As in `judge`.
+
+    Returns
+    -------
+    Claim
+    """
+    mean, low, high = (float(v) for v in mean_interval(xr.DataArray(values, dims="seed")))
+    verdict = judge(mean, published, low=low, high=high, tolerance=tolerance)
+    return Claim(
+        id,
+        figure,
+        what,
+        published,
+        mean,
+        verdict,
+        low,
+        high,
+        reason if verdict == "not reproduced" else "",
+        dataset=dataset,
+    )
+
+
 def record_claims(claims, path):
     """Add claims to a ledger, in place of the rows with the same ids; sorted by figure."""
     rows = {claim.id: claim for claim in [*read_claims(path), *claims]}
@@ -506,6 +570,25 @@ class Run:
     def figure(self, figure, name, *, alt):
         """Write a figure as ``<name>.png`` with its description."""
         save_figure(figure, self.output / f"{name}.png", alt=alt)
+
+    def paper_figure(self, name):
+        """Return the committed paper-scale figure ``<name>.png``, to be shown beside this run's.
+
+        Returns
+        -------
+        IPython.display.Image or IPython.display.Markdown or None
+            The image with its description as alt text, at the size of the inline figures; a note
+            if there is none yet; nothing at the paper scale, whose figure was just drawn.
+        """
+        if self.scale == "paper":
+            return None
+        path = project_root() / "figures" / "paper" / f"{name}.png"
+        if not path.is_file():
+            return Markdown(f"*No paper-scale `{name}.png` yet: run `make figures SCALE=paper`.*")
+        with PIL.Image.open(path) as image:
+            alt = image.info.get("Description", name)
+            inches = image.width / image.info["dpi"][0]
+        return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))
 
     def claims(self, claims):
         """Enter claims into ``claims.csv``, each under this notebook's name."""

@@ -31,6 +31,8 @@ def gardner_capacity(stability=0.0, *, connectivity=1.0, stuck_ratio=0.0):
         Patterns per neuron.
     """
     stability, stuck_ratio = np.asarray(stability, float), np.asarray(stuck_ratio, float)
+    if not ((np.asarray(connectivity) >= 0) & (np.asarray(connectivity) <= 1)).all():
+        raise ValueError(f"connectivity {connectivity} is a fraction: pass values in [0, 1]")
     if (stability < 0).any():
         raise ValueError(f"stability {stability.min():g} is negative: pass 0 or more")
     if stability.any() and stuck_ratio.any():

@@ -1,0 +1,276 @@
+"""The capacity search on memories whose capacity is known, and exponents that were planted."""
+
+import numpy as np
+import pytest
+
+from crossmem import theory
+from crossmem.capacity import (
+    CapacitySearch,
+    Quality,
+    find_capacity,
+    recall_quality,
+    scaling_exponent,
+    tolerated_rate,
+)
+from crossmem.memories import HebbianMemory
+from crossmem.patterns import flip_bits
+
+POOL = np.random.default_rng(0).choice([-1.0, 1.0], (120, 64))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(13)
+
+
+def clean(patterns, rng):
+    return patterns
+
+
+class KnownCapacity:
+    """Recalls perfectly up to its capacity; beyond it, one pattern is recalled upside down.
+
+    With ``all_fail`` every pattern is, so that the mean criterion fails as well.
+    """
+
+    def __init__(self, capacity, all_fail=True):
+        self.capacity, self.all_fail = capacity, all_fail
+
+    def fit(self, patterns, limits=None):
+        self.patterns, self.limits_seen = patterns, limits
+        return self
+
+    def recall(self, cues, iterations):
+        recalled = self.patterns.copy()
+        if len(recalled) > self.capacity:
+            recalled[slice(None) if self.all_fail else 0] *= -1
+        return recalled
+
+
+def search(capacity, pool=POOL, all_fail=True, **options):
+    return CapacitySearch(
+        lambda: KnownCapacity(capacity, all_fail),
+        pool,
+        clean,
+        limits=None,
+        rng=np.random.default_rng(1),
+        **options,
+    )
+
+
+# The search
+
+
+@pytest.mark.parametrize("guess", [None, 1, 40, 120, 10_000])
+def test_search_finds_every_capacity_exactly(guess):
+    """From none to the whole pool, whatever it starts from."""
+    for capacity in range(len(POOL) + 1):
+        assert search(capacity).capacity(guess=guess, resolution=0) == capacity
+
+
+def test_search_stops_within_its_resolution_and_never_above_the_truth():
+    pool = np.random.default_rng(0).choice([-1.0, 1.0], (1000, 4))
+    for capacity in range(0, 1001, 37):
+        found = search(capacity, pool).capacity(resolution=0.05, guess=100)
+        assert capacity - max(1, 0.05 * capacity) <= found <= capacity
+
+
+def test_capacity_is_capped_at_the_pool():
+    assert search(10**6).capacity() == len(POOL)
+
+
+def test_number_of_trainings():
+    """About ten from a guess that is right to within a factor of two, fifteen from a wild one."""
+    pool = np.random.default_rng(0).choice([-1.0, 1.0], (1000, 4))
+    for capacity in range(100, 401, 25):
+        near, wild = search(capacity, pool), search(capacity, pool)
+        near.capacity(guess=200)
+        wild.capacity(guess=2)
+        assert len(near.qualities) <= 11
+        assert len(wild.qualities) <= 16
+
+
+def test_both_criteria_share_their_trainings():
+    """One wrong pattern of 50 leaves a mean of 0.96, which passes at 0.9; per pattern it fails."""
+    shared, alone = search(30, all_fail=False), search(30, all_fail=False)
+    by_mean = shared.capacity(threshold=0.9, guess=50)
+    trained = set(shared.qualities)
+    assert shared.capacity(threshold=0.9, guess=50, criterion="per_pattern") == 30
+    assert by_mean == len(POOL)
+    assert alone.capacity(threshold=0.9, guess=50, criterion="per_pattern") == 30
+    assert trained & set(alone.qualities)
+    assert set(shared.qualities) == trained | set(alone.qualities)
+    for count in trained & set(alone.qualities):
+        assert shared.qualities[count] == alone.qualities[count]
+
+
+def test_smaller_sets_are_part_of_larger_ones_and_cues_belong_to_the_number():
+    seen = {}
+
+    def corrupt(patterns, rng):
+        seen[len(patterns)] = patterns, rng.random(3)
+        return patterns
+
+    def run(*counts):
+        seen.clear()
+        finder = CapacitySearch(
+            lambda: KnownCapacity(99), POOL, corrupt, limits=None, rng=np.random.default_rng(4)
+        )
+        for count in counts:
+            finder.quality(count)
+        return dict(seen)
+
+    one, other = run(5, 20, 40), run(40, 5)
+    np.testing.assert_array_equal(one[5][0], one[40][0][:5])
+    for count in (5, 40):
+        np.testing.assert_array_equal(one[count][0], other[count][0])
+        np.testing.assert_array_equal(one[count][1], other[count][1])
+    assert len(np.unique(one[40][0], axis=0)) == 40
+
+
+def test_limits_reach_the_memory(rng):
+    fitted, limits = [], [object()]
+
+    def factory():
+        fitted.append(KnownCapacity(3))
+        return fitted[-1]
+
+    find_capacity(factory, POOL, clean, limits=limits, rng=rng)
+    assert all(memory.limits_seen is limits for memory in fitted)
+
+
+def test_find_capacity_is_the_search_in_one_call():
+    found = find_capacity(
+        lambda: KnownCapacity(37), POOL, clean, rng=np.random.default_rng(1), resolution=0
+    )
+    assert found == 37
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"criterion": "median"}, r"criterion='median' is unknown: choose one of .*per_pattern"),
+        ({"threshold": 0.0}, r"threshold=0.0 must lie in \(0, 1\]"),
+        ({"threshold": 99}, r"threshold=99 must lie in \(0, 1\]"),
+        ({"threshold": np.nan}, r"threshold=nan must lie"),
+        ({"resolution": -0.1}, r"resolution=-0.1 must be 0 or more"),
+    ],
+)
+def test_bad_search_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        search(5).capacity(**options)
+
+
+def test_bad_pool_and_generator(rng):
+    with pytest.raises(ValueError, match=r"shape \(64,\)"):
+        find_capacity(HebbianMemory, POOL[0], clean, rng=rng)
+    with pytest.raises(TypeError, match="numpy Generator"):
+        find_capacity(HebbianMemory, POOL, clean, rng=0)
+
+
+# Quality
+
+
+class Answers:
+    """Recalls given states, one batch after the other."""
+
+    def __init__(self, *batches):
+        self.batches = list(batches)
+
+    def recall(self, cues, iterations):
+        return np.asarray(self.batches.pop(0), dtype=float)
+
+
+def test_quality_by_hand(rng):
+    """Two patterns, two cues each: cosines 1 and 0.5 for the first, 0 and 0.5 for the second."""
+    patterns = np.ones((2, 4))
+    half, none = [1, 1, 1, -1], [1, 1, -1, -1]
+    memory = Answers([patterns[0], none], [half, half])
+    assert recall_quality(memory, patterns, clean, rng, cues=2) == Quality(0.5, 0.25)
+
+
+def test_hebbian_capacity_equals_theory(rng):
+    """Replica theory: a mean overlap of 0.99 up to 0.126 patterns per neuron."""
+    loads = []
+    for neurons in (256, 400):
+        for _ in range(6):
+            pool = rng.choice([-1.0, 1.0], (neurons // 2, neurons))
+            loads.append(find_capacity(HebbianMemory, pool, clean, rng=rng) / neurons)
+    assert np.mean(loads) == pytest.approx(theory.hebbian_capacity(0.99), rel=0.15)
+
+
+def test_corrupted_cues_and_the_stricter_criterion_cost_capacity(rng):
+    pool = rng.choice([-1.0, 1.0], (80, 144))
+
+    def corrupt(patterns, rng):
+        return flip_bits(patterns, 0.2, rng)
+
+    def capacity(corrupt, criterion):
+        rng = np.random.default_rng(2)
+        return find_capacity(HebbianMemory, pool, corrupt, criterion=criterion, rng=rng)
+
+    assert capacity(corrupt, "mean") < capacity(clean, "mean")
+    assert capacity(clean, "per_pattern") < capacity(clean, "mean")
+
+
+@pytest.mark.parametrize(
+    ("quality", "tolerated"),
+    [
+        ([1.0, 0.995, 0.985, 0.5], 0.3),  # half of the way from 0.995 to 0.985
+        ([1.0, 0.98, 1.0, 1.0], 0.1),  # a later recovery does not count
+        ([1.0, 0.99, 0.9, 0.8], 0.2),  # the threshold itself is a success
+        ([1.0, 1.0, 1.0, 1.0], 0.6),
+        ([0.9, 1.0, 1.0, 1.0], 0.0),
+    ],
+)
+def test_tolerated_rate_by_hand(quality, tolerated):
+    assert tolerated_rate([0.0, 0.2, 0.4, 0.6], quality) == pytest.approx(tolerated)
+
+
+# Scaling exponents
+
+
+def test_power_law_without_scatter_is_recovered(rng):
+    sizes = np.array([64, 144, 256, 400])
+    fit = scaling_exponent(sizes, np.tile(0.3 * sizes**1.49, (5, 1)), rng)
+    for value in (fit.value, fit.low, fit.high):
+        assert value == pytest.approx(1.49, abs=1e-9)
+    assert fit.prefactor == pytest.approx(0.3, rel=1e-9)
+
+
+def test_interval_agrees_with_the_standard_error(rng):
+    """The bootstrap over seeds must be as wide as the scatter of the seeds' own slopes says."""
+    sizes = np.array([64, 144, 256, 400])
+    capacities = 0.3 * sizes**1.06 * rng.lognormal(0, 0.1, (40, 4))
+    fit = scaling_exponent(sizes, capacities, rng)
+    slopes = np.polyfit(np.log(sizes), np.log(capacities).T, 1)[0]
+    error = slopes.std(ddof=1) / np.sqrt(len(slopes))
+    assert fit.value == pytest.approx(slopes.mean(), abs=error)
+    assert fit.high - fit.low == pytest.approx(2 * 1.96 * error, rel=0.3)
+    assert fit.low < 1.06 < fit.high
+
+
+def test_exponent_repeats_itself():
+    capacities = np.random.default_rng(0).uniform(10, 20, (6, 3))
+    fits = [scaling_exponent([1, 2, 4], capacities, np.random.default_rng(8)) for _ in range(2)]
+    assert fits[0] == fits[1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "capacities", "message"),
+    [
+        ([64, 144], [10.0, 20.0], r"shape \(2,\) for 2 sizes: pass \(seeds, sizes\)"),
+        ([64, 144, 256], [[10.0, 20.0]], r"shape \(1, 2\) for 3 sizes"),
+        ([64], [[10.0]], "at least two sizes"),
+        ([64, 144], [[0.0, 20.0]], "a mean capacity is 0 or NaN"),
+    ],
+)
+def test_bad_scaling_data(rng, sizes, capacities, message):
+    with pytest.raises(ValueError, match=message):
+        scaling_exponent(sizes, capacities, rng)
+
+
+def test_one_seed_has_no_interval(rng):
+    fit = scaling_exponent([64, 256], [[8.0, 32.0]], rng)
+    assert fit.value == pytest.approx(1.0)
+    assert np.isnan([fit.low, fit.high]).all()

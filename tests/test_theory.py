@@ -1,0 +1,107 @@
+"""The yardsticks against integrals, simulations and published values."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from crossmem import theory
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(17)
+
+
+@pytest.mark.parametrize("stability", [0.0, 0.3, 1.0, 2.5])
+def test_gardner_capacity_equals_its_integral(stability):
+    """1/α is the Gaussian mean of (t + κ)² over t > -κ (Gardner 1988)."""
+    integral = quad(lambda t: norm.pdf(t) * (t + stability) ** 2, -stability, np.inf)[0]
+    assert theory.gardner_capacity(stability) == pytest.approx(1 / integral, rel=1e-8)
+
+
+def test_gardner_capacity_of_diluted_and_stuck_couplings():
+    assert theory.gardner_capacity() == 2
+    assert theory.gardner_capacity(connectivity=0.5) == 1
+    assert theory.gardner_capacity(stuck_ratio=1.0) == 1
+    np.testing.assert_allclose(
+        theory.gardner_capacity(connectivity=np.array([0, 0.25, 1])), [0, 0.5, 2]
+    )
+    falling = theory.gardner_capacity(np.linspace(0, 3, 30))
+    assert (np.diff(falling) < 0).all()
+
+
+def test_stuck_couplings_shift_the_stabilities(rng):
+    """At κ = 0, 1/α is the mean squared positive part of a unit Gaussian; stuck couplings widen it.
+
+    Their fields, of norm ratio ρ, add independently of the pattern: the variance becomes 1 + ρ².
+    """
+    ratio = 0.7
+    fields = rng.standard_normal(2_000_000) * np.sqrt(1 + ratio**2)
+    expected = 1 / np.mean(np.maximum(fields, 0) ** 2)
+    assert theory.gardner_capacity(stuck_ratio=ratio) == pytest.approx(expected, rel=0.01)
+
+
+def test_hebbian_capacity_has_the_published_values():
+    """Amit, Gutfreund & Sompolinsky 1985: α_c = 0.138, where the overlap is 0.967."""
+    limit = theory.hebbian_capacity()
+    assert limit == pytest.approx(0.138, abs=5e-4)
+    assert theory.hebbian_overlap(limit - 1e-5) == pytest.approx(0.967, abs=2e-3)
+    assert theory.hebbian_overlap(limit + 1e-4) == 0
+    assert theory.hebbian_capacity(0.99) == pytest.approx(0.126, abs=1e-3)
+    assert theory.hebbian_overlap(theory.hebbian_capacity(0.99)) == pytest.approx(0.99, abs=1e-3)
+
+
+@pytest.mark.parametrize("load", [0.005, 0.05, 0.1, 0.13])
+def test_hebbian_overlap_solves_the_mean_field_equations(load):
+    """m = erf(m/√(2αr)), r = 1/(1-C)², C = √(2/(παr)) exp(-m²/(2αr)): the form with r and C."""
+    overlap = theory.hebbian_overlap(load)
+    spread = 1.0  # iterate r at the given m
+    for _ in range(200):
+        susceptibility = np.sqrt(2 / (np.pi * load * spread)) * np.exp(
+            -(overlap**2) / (2 * load * spread)
+        )
+        spread = 1 / (1 - susceptibility) ** 2
+    expected = 2 * norm.cdf(overlap / np.sqrt(load * spread)) - 1
+    assert overlap == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(("overlap", "stability"), [(0.9, 1.25), (0.5, 2.0), (0.0, 1.0)])
+def test_one_step_overlap_equals_a_simulation(rng, overlap, stability):
+    """Neurons with one given stability each, shown cues whose bits are flipped at random."""
+    neurons, trials = 400, 20_000
+    couplings = rng.standard_normal(neurons)
+    couplings /= np.linalg.norm(couplings)
+    # Pattern bits are gauged to +1: scale the mean coupling so that the margin is the stability.
+    couplings += (stability - couplings.sum()) / neurons
+    couplings /= np.linalg.norm(couplings)
+    margin = couplings.sum()
+    cues = np.where(rng.random((trials, neurons)) < (1 + overlap) / 2, 1.0, -1.0)
+    simulated = np.mean(np.sign(cues @ couplings))
+    assert theory.one_step_overlap(overlap, margin) == pytest.approx(simulated, abs=0.02)
+
+
+def test_one_step_capacity():
+    """From 0.90 to 0.99 takes a stability of 1.25, so at most 0.397 patterns per neuron."""
+    assert theory.one_step_overlap(0.9, 1.25) == pytest.approx(0.99, abs=5e-4)
+    assert theory.one_step_capacity(0.9) == pytest.approx(0.397, abs=2e-3)
+    assert theory.one_step_capacity(0.95) > theory.one_step_capacity(0.9)
+    assert theory.one_step_capacity(0.9, 0.95) > theory.one_step_capacity(0.9, 0.99)
+
+
+def test_hidden_layer_bound_counts_the_weights():
+    """400-200-400 has 160,000 weights, 320,000 bits; a pattern of 400 bits takes 400 of them."""
+    assert theory.hidden_layer_bound(400, 200) == 320_000 / 400
+    assert theory.hidden_layer_bound(400, 200, bits_per_pixel=0.5) == 1600
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stability": -0.1}, "stability -0.1 is negative: pass 0 or more"),
+        ({"stability": 1.0, "stuck_ratio": 0.5}, "stuck_ratio is known only for stability 0"),
+    ],
+)
+def test_bad_gardner_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        theory.gardner_capacity(**options)

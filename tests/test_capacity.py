@@ -61,6 +61,7 @@ def search(capacity, pool=POOL, all_fail=True, **options):
 # The search
 
 
+@pytest.mark.filterwarnings("ignore:all .* patterns of the pool")
 @pytest.mark.parametrize("guess", [None, 1, 40, 120, 10_000])
 def test_search_finds_every_capacity_exactly(guess):
     """From none to the whole pool, whatever it starts from."""
@@ -76,7 +77,8 @@ def test_search_stops_within_its_resolution_and_never_above_the_truth():
 
 
 def test_capacity_is_capped_at_the_pool():
-    assert search(10**6).capacity() == len(POOL)
+    with pytest.warns(UserWarning, match=f"all {len(POOL)} patterns of the pool are recalled"):
+        assert search(10**6).capacity() == len(POOL)
 
 
 def test_number_of_trainings():
@@ -90,6 +92,7 @@ def test_number_of_trainings():
         assert len(wild.qualities) <= 16
 
 
+@pytest.mark.filterwarnings("ignore:all .* patterns of the pool")
 def test_both_criteria_share_their_trainings():
     """One wrong pattern of 50 leaves a mean of 0.96, which passes at 0.9; per pattern it fails."""
     shared, alone = search(30, all_fail=False), search(30, all_fail=False)

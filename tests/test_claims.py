@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from crossmem.capacity import scaling_exponent
-from crossmem.results import claims_table, load, read_claims
+from crossmem.ledger import claims_table, read_claims
+from crossmem.results import load
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = ROOT / "figures" / "paper"

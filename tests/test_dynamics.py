@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from crossmem.dynamics import Layer, activate, cosine, energy, recall, step, sweep_neurons
+from crossmem.dynamics import (
+    Layer,
+    activate,
+    cosine,
+    energy,
+    is_fixed_point,
+    jacobian,
+    recall,
+    spectral_norm,
+    spectral_radius,
+    step,
+    sweep_neurons,
+)
 
 
 @pytest.fixture
@@ -192,14 +204,14 @@ def test_bad_recall_options(options, message):
         recall([layer(np.eye(2))], [[1.0, 1.0]], **options)
 
 
-def test_rounding_does_not_break_a_tie():
-    # Nineteenths that add up to 0 on paper, not in single precision.
-    weights = np.zeros((8, 8), dtype=np.float32)
-    weights[0] = np.array([0, 11, 5, -16, 9, 10, -19, 0]) / np.float32(19)
-    layer = Layer(weights, np.zeros(8, dtype=np.float32), gain=7.0)
-    states = np.ones((1, 8))
-    states[0, 0] = -1
-    assert 0 < abs(layer.field(states.astype(np.float32))[0, 0]) < 1e-5
+def test_rounding_does_not_break_a_tie(rng):
+    # Rows of whole numbers that cancel, scaled as a closed-form rule is.
+    whole = rng.integers(-9, 10, (64, 63))
+    whole = np.column_stack((whole, -whole.sum(axis=1)))
+    layer = Layer((whole / np.abs(whole).max()).astype(np.float32), np.zeros(64, np.float32), 7.0)
+    states = np.ones((1, 64), dtype=np.float32)
+    field = np.abs(layer.field(states))
+    assert field.any() and field.max() < 1e-4
     np.testing.assert_array_equal(recall([layer], states), states)
 
 
@@ -207,3 +219,32 @@ def test_equal_states_have_a_cosine_of_exactly_one(rng):
     for neurons in range(2, 40):
         state = np.sign(rng.standard_normal((1, neurons)))
         assert cosine(state, state) == 1.0
+
+
+# stability
+
+
+@pytest.mark.parametrize("sizes", [(9, 9), (9, 4, 9), (9, 6, 5, 9)])
+def test_jacobian_against_finite_differences(rng, sizes):
+    layers, state, width = random_stack(rng, sizes), rng.uniform(-1, 1, 9), 1e-6
+    moved = state + width * np.vstack((np.eye(9), -np.eye(9)))
+    upper, lower = np.split(step(layers, moved, "tanh"), 2)
+    np.testing.assert_allclose(jacobian(layers, state), (upper - lower).T / (2 * width), atol=1e-8)
+
+
+@pytest.mark.parametrize("sizes", [(12, 12), (12, 5, 12)])
+def test_norm_and_radius_against_dense_algebra(rng, sizes):
+    layers, state = random_stack(rng, sizes), rng.uniform(-1, 1, 12)
+    dense = jacobian(layers, state)
+    assert spectral_norm(layers, state) == pytest.approx(np.linalg.norm(dense, 2))
+    radius = np.abs(np.linalg.eigvals(dense)).max()
+    assert spectral_radius(layers, state) == pytest.approx(radius)
+    assert radius <= np.linalg.norm(dense, 2)
+
+
+def test_fixed_points_of_one_neuron_pair():
+    # x = tanh(2 x) has the solutions 0 and ±0.9575 (solved by hand with Newton's method).
+    pair = [layer([[0.0, 2.0], [2.0, 0.0]])]
+    states = np.array([[0.0, 0.0], [0.95750, 0.95750], [0.5, 0.5]])
+    found = is_fixed_point(pair, states, activation="tanh", tolerance=1e-4)
+    np.testing.assert_array_equal(found, [True, True, False])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.linalg import hadamard
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -17,10 +18,12 @@ from crossmem.memories import (
     PseudoInverseMemory,
     StorkeyMemory,
     flipped_cues,
+    from_dataset,
     gaussian_cues,
     program,
 )
 from crossmem.patterns import flip_bits, one_of_each
+from crossmem.results import load, save
 from crossmem.training import Recipe, train
 
 MEMORIES = {
@@ -596,3 +599,42 @@ def test_a_refused_fit_leaves_the_memory_as_it_was():
 def test_continuous_patterns_must_fit_tanh():
     with pytest.raises(ValueError, match=r"reach 1.5 .* must lie in \[-1, 1\]"):
         AdaptiveMemory(activation="tanh").fit(np.full((2, 4), 1.5))
+
+
+# keeping a memory
+
+
+@pytest.mark.parametrize("hidden", [(), (6,)])
+def test_a_saved_memory_recalls_bit_for_bit(rng, tmp_path, hidden):
+    patterns = rng.uniform(-1, 1, (3, 16))
+    limits = [
+        Crossbar.fabricate(*shape, stuck_off=0.2, rng=rng).characterize().weight_limits()
+        for shape in AdaptiveMemory(hidden=hidden).layer_shapes(16)
+    ]
+    memory = AdaptiveMemory(
+        hidden=hidden, activation="tanh", bias=True, optimizer="adam", steps=100, seed=3
+    ).fit(patterns, limits=limits)
+    save(memory.to_dataset(), tmp_path / "memory.nc")
+    reopened = from_dataset(load(tmp_path / "memory.nc"))
+    cues = rng.uniform(-1, 1, (20, 16))
+    np.testing.assert_array_equal(reopened.recall(cues), memory.recall(cues))
+    assert reopened.get_params() == memory.get_params()
+    for kept, limit in zip(reopened.limits_, memory.limits_, strict=True):
+        np.testing.assert_array_equal(kept.low, limit.low)
+        np.testing.assert_array_equal(kept.high, limit.high)
+
+
+@EVERY_RULE
+def test_every_rule_can_be_saved(memory, rng):
+    patterns = signs(rng, 2, 9)
+    fitted = clone(memory).fit(patterns, limits=[WeightLimits.masked((9, 9), 0.2, rng)])
+    np.testing.assert_array_equal(
+        from_dataset(fitted.to_dataset()).recall(patterns), fitted.recall(patterns)
+    )
+
+
+def test_a_dataset_without_a_memory_is_refused():
+    with pytest.raises(ValueError, match="holds None, not one of the memories"):
+        from_dataset(xr.Dataset())
+    with pytest.raises(NotFittedError):
+        HebbianMemory().to_dataset()

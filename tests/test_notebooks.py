@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from crossmem import reproduce
-from crossmem.results import load, read_claims
+from crossmem.ledger import read_claims
+from crossmem.results import load
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

@@ -11,6 +11,7 @@ import struct
 import threading
 
 import numpy as np
+import pooch
 import pytest
 from sklearn.datasets import load_digits
 
@@ -72,7 +73,7 @@ def publish(tmp_path, monkeypatch, tiny_set):
     monkeypatch.delenv("CROSSMEM_DATA", raising=False)
     monkeypatch.delenv("CROSSMEM_MIRROR", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(module.pooch, "os_cache", lambda name: cache)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: cache)
     handler = functools.partial(QuietHandler, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

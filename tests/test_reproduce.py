@@ -7,8 +7,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from crossmem.ledger import Claim, record_claims
 from crossmem.reproduce import main
-from crossmem.results import Claim, load, record_claims
+from crossmem.results import load
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 PARAMETERS = """scale = "quick"
@@ -21,7 +22,7 @@ title = "capacity"
 """
 BODY = """import os
 import xarray as xr
-from crossmem.results import Run
+from crossmem.workbook import Run
 run = Run("01_good", scale=scale, output=output, cache=cache, workers=workers)
 run.save(xr.Dataset({"size": sum(sizes) * rate}), "sizes", size=("1", "sum of sizes"))
 if os.environ.get("CROSSMEM_PROGRESS"):

@@ -11,22 +11,19 @@ import xarray as xr
 from matplotlib.figure import Figure
 from PIL import Image
 
-from crossmem.results import (
+from crossmem.ledger import (
     Assumption,
     Claim,
-    Run,
     claims_table,
-    describe,
-    load,
-    mean_interval,
-    project_root,
+    compare,
+    judge,
     read_claims,
     record_assumptions,
     record_claims,
-    save,
-    save_figure,
     update_readme,
 )
+from crossmem.results import describe, load, mean_interval, project_root, save, save_figure
+from crossmem.workbook import Run
 
 CLAIM = Claim("3j", "Fig 3j", "capacity", 115, 117.5, "reproduced", low=112, high=121)
 
@@ -244,3 +241,30 @@ def test_a_run_finds_the_project_from_a_folder_below(tmp_path, monkeypatch):
     assert run.cache == tmp_path / ".cache" / "crossmem"
     with pytest.raises(ValueError, match="scale is 'papr'.*did you mean 'paper'"):
         Run("02_x", scale="papr")
+
+
+# --- verdicts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ours", "low", "high", "verdict"),
+    [
+        (115.0, None, None, "reproduced"),
+        (104.0, None, None, "reproduced"),  # within a tenth
+        (103.0, None, None, "not reproduced"),
+        (127.0, None, None, "exceeded"),
+        (140.0, 110.0, 170.0, "reproduced"),  # the interval holds the published value
+        (90.0, 80.0, 100.0, "not reproduced"),
+    ],
+)
+def test_verdict_on_a_published_115(ours, low, high, verdict):
+    assert judge(ours, 115.0, low=low, high=high) == verdict
+
+
+def test_comparison_takes_mean_and_interval_over_the_seeds():
+    values = np.array([110.0, 120.0, 118.0, 112.0])
+    claim = compare("x", "Fig 3j", "capacity", 115.0, values, dataset="d", reason="unused")
+    assert (claim.ours, claim.verdict, claim.reason) == (115.0, "reproduced", "")
+    assert 110 <= claim.low < 115 < claim.high <= 120
+    missed = compare("x", "Fig 3j", "capacity", 200.0, values, dataset="d", reason="too small")
+    assert (missed.verdict, missed.reason) == ("not reproduced", "too small")

@@ -1,5 +1,6 @@
 """How many patterns a memory holds, and how that number grows with the network."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +124,7 @@ class CapacitySearch:
         Returns
         -------
         int
-            0 if even one pattern fails; the size of the pool if all of it is recalled.
+            0 if even one pattern fails; the size of the pool, with a warning, if all is recalled.
 
         Raises
         ------
@@ -149,6 +150,12 @@ class CapacitySearch:
                 continue
             trial = min(int(np.ceil(trial * factor)), top) if low else max(int(trial / factor), 1)
             factor = min(factor**2, 2.0)
+        if low == top:
+            warnings.warn(
+                f"all {top} patterns of the pool are recalled, so the capacity may be larger: "
+                "draw from a larger pool",
+                stacklevel=2,
+            )
         return low
 
 

@@ -15,15 +15,16 @@ from crossmem.randomness import generator
 STATES = ["working", "stuck off", "stuck on"]
 
 
-def half_broken(*, method, fault_map, neurons, stuck_off, stuck_on, flip_rate, cue_noise, seed):
+def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_noise, seed):
     """Ten digits on a faulty chip: the story of the first notebook, for one more chip.
 
     Parameters
     ----------
     method : str
         Key of `experiments.METHODS`.
-    fault_map : bool
-        Whether the memory is fitted within the limits that the characterisation found.
+    limits : {"intervals", "masked", "none"}
+        What the memory is told of the faults: what each pair can still reach, that touched pairs
+        are zero (the paper's rule), or nothing.
     neurons : int
     stuck_off, stuck_on : float
         Fault rates per device.
@@ -43,10 +44,13 @@ def half_broken(*, method, fault_map, neurons, stuck_off, stuck_on, flip_rate, c
     cues = flip_bits(digits, flip_rate, rng)
     rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
     crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
-    limits = crossbar.characterize().weight_limits()
+    faults = crossbar.characterize()
+    told = {"intervals": [faults.weight_limits()], "masked": [faults.masked()], "none": None}
+    if limits not in told:
+        raise ValueError(f"limits={limits!r} is unknown: choose one of {tuple(told)}")
     training = {"optimizer": "adam", "cue_noise": cue_noise, "seed": seed}
     memory = METHODS[method](**training if method == "adaptive" else {})
-    memory.fit(digits, limits=[limits] if fault_map else None)
+    memory.fit(digits, limits=told[limits])
     recalled = program(memory, [crossbar], rng).recall(cues)
     return {"cosine": quantity(cosine(recalled, digits), "1", "cosine similarity", "digit")}
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigs, svds
 
 UPDATES = ("synchronous", "asynchronous")
 ACTIVATIONS = ("sign", "tanh")
@@ -188,3 +189,79 @@ def cosine(states, patterns):
     )
     norms = np.sqrt(ours * theirs)  # one root, so that equal binary states give exactly 1
     return np.divide(dot, norms, out=np.zeros_like(dot), where=norms > 0)
+
+
+# --- stability of stored patterns -------------------------------------------------------------
+
+
+def jacobian_factors(layers, state):
+    """Factors diag(tanh'(h)) · gain · W of each layer at a state, first layer first.
+
+    The visible neurons count as tanh units, as in training: the sign has no derivative.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    state : array (N,)
+
+    Returns
+    -------
+    list of arrays (n_out, n_in)
+    """
+    factors, below = [], np.asarray(state, dtype=float)
+    for layer in layers:
+        below = np.tanh(layer.field(below))
+        factors.append((1 - below**2)[:, None] * (layer.gain * layer.weights.astype(float)))
+    return factors
+
+
+def jacobian(layers, state):
+    """Jacobian of one synchronous update of the smooth network at a state, (N,) -> (N, N)."""
+    product = None
+    for factor in jacobian_factors(layers, state):
+        product = factor if product is None else factor @ product
+    return product
+
+
+def spectral_norm(layers, state):
+    """Largest singular value of the Jacobian at a state; below 1 everywhere, updates contract.
+
+    The Jacobian is never formed: a stack of N·Nh weights costs N·Nh operations per iteration of
+    the Lanczos process (`scipy.sparse.linalg.svds`).
+    """
+    operator = _jacobian_operator(layers, state)
+    start = np.ones(operator.shape[1])
+    return float(svds(operator, k=1, v0=start, return_singular_vectors=False)[0])
+
+
+def spectral_radius(layers, state):
+    """Largest modulus of the Jacobian's eigenvalues: below 1, a fixed point attracts nearby states.
+
+    It never exceeds the norm, and may be far below it where the Jacobian is not symmetric.
+    """
+    operator = _jacobian_operator(layers, state)
+    start = np.ones(operator.shape[0])
+    return float(np.abs(eigs(operator, k=1, v0=start, return_eigenvectors=False))[0])
+
+
+def _jacobian_operator(layers, state):
+    factors = jacobian_factors(layers, state)
+
+    def forward(vector):
+        for factor in factors:
+            vector = factor @ vector
+        return vector
+
+    def backward(vector):
+        for factor in reversed(factors):
+            vector = factor.T @ vector
+        return vector
+
+    shape = (factors[-1].shape[0], factors[0].shape[1])
+    return LinearOperator(shape, matvec=forward, rmatvec=backward, dtype=float)
+
+
+def is_fixed_point(layers, states, *, activation="sign", tolerance=1e-3):
+    """Whether one more update moves no neuron by more than a tolerance, (n, N) -> (n,) of bool."""
+    states = np.asarray(states, dtype=layers[0].weights.dtype)
+    return np.abs(step(layers, states, activation) - states).max(axis=1) <= tolerance

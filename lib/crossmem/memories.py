@@ -1,8 +1,10 @@
 """Associative memories as scikit-learn estimators: four classical rules and adaptive training."""
 
 import copy
+import json
 
 import numpy as np
+import xarray as xr
 from scipy.linalg import orth
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +17,7 @@ from crossmem.training import Recipe, train
 
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Best of 1,
 # 2, 4, 8, 16 by recall at N = 144; the logistic loss has no plateau and can use more.
+LAYER_PARTS = ("weights", "bias", "gain", "low", "high")
 FIELD_STEP = 0.6  # largest change of a local field in one step of Adam
 READOUT_GAIN = {"squared": 3.0, "logistic": 8.0}
 
@@ -100,6 +103,36 @@ class AssociativeMemory(BaseEstimator):
                 f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
             )
         return float(dynamics.cosine(recalled, patterns).mean())
+
+    def to_dataset(self):
+        """Everything that recall needs, and the limits, as a labelled Dataset for netCDF.
+
+        Returns
+        -------
+        xarray.Dataset
+            Per layer k: ``weights_k``, ``bias_k``, ``gain_k``, ``low_k`` and ``high_k``; the class
+            and its parameters in the attributes. `from_dataset` turns it back.
+        """
+        check_is_fitted(self)
+        variables = {}
+        for k, (layer, limits) in enumerate(zip(self.layers_, self.limits_, strict=True)):
+            pair, unit = (f"output_{k}", f"input_{k}"), {"units": "G_max"}
+            described = {"units": "1", "long_name": f"read-out gain of layer {k}"}
+            variables[f"gain_{k}"] = ((), layer.gain, described)
+            described = {"units": "1", "long_name": f"biases of layer {k}"}
+            variables[f"bias_{k}"] = (pair[:1], layer.bias, described)
+            for name, values in (
+                ("weights", layer.weights),
+                ("low", limits.low),
+                ("high", limits.high),
+            ):
+                variables[f"{name}_{k}"] = (
+                    pair,
+                    values,
+                    unit | {"long_name": f"{name}, layer {k}"},
+                )
+        attributes = {"memory": type(self).__name__, "settings": json.dumps(self.get_params())}
+        return xr.Dataset(variables, attrs=attributes)
 
     def _check_states(self, states):
         """Cues or patterns (n, N) of this memory's width, with values in [-1, 1]."""
@@ -384,7 +417,7 @@ def is_free(limits):
 
 def readout_gain(limits, loss):
     """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh."""
-    return 1.0 if is_free(limits) else READOUT_GAIN[loss] / np.sqrt(limits.shape[1])
+    return 1.0 if is_free(limits) else READOUT_GAIN[loss] / limits.shape[1] ** 0.5
 
 
 def scaled_layer(weights, limits):
@@ -430,6 +463,32 @@ def check_limits(limits, shapes):
     if len(shapes) == 1:
         checked[0] = checked[0].without_self_connections()
     return checked
+
+
+def from_dataset(dataset):
+    """The fitted memory that `AssociativeMemory.to_dataset` described; it recalls bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If the dataset does not hold a memory.
+    """
+    kinds = {kind.__name__: kind for kind in AssociativeMemory.__subclasses__()}
+    if dataset.attrs.get("memory") not in kinds:
+        raise ValueError(
+            f"the dataset holds {dataset.attrs.get('memory')!r}, not one of the memories "
+            f"{', '.join(kinds)}: pass what to_dataset returned"
+        )
+    settings = json.loads(dataset.attrs["settings"])
+    if "hidden" in settings:
+        settings["hidden"] = tuple(settings["hidden"])  # JSON knows only lists
+    memory = kinds[dataset.attrs["memory"]](**settings)
+    count = sum(name.startswith("weights_") for name in dataset.data_vars)
+    layer = [{n: dataset[f"{n}_{k}"].values for n in LAYER_PARTS} for k in range(count)]
+    memory.layers_ = [Layer(d["weights"], d["bias"], float(d["gain"])) for d in layer]
+    memory.limits_ = [WeightLimits(d["low"], d["high"]) for d in layer]
+    memory.n_features_in_ = memory.layers_[0].weights.shape[1]
+    return memory
 
 
 def program(memory, crossbars, rng):

@@ -7,6 +7,7 @@ image's own mean, or scaled to [-1, 1] for continuous patterns.
 
 import difflib
 import gzip
+import hashlib
 import math
 import operator
 import os
@@ -18,7 +19,6 @@ from numbers import Real
 from pathlib import Path
 
 import numpy as np
-import pooch
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -356,7 +356,9 @@ def _locate(filename, mirrors):
     own = Path(folder, filename)
     if not own.is_file():
         return _download(filename, mirrors)
-    if pooch.file_hash(own, alg="sha256") != _SHA256[filename]:
+    with own.open("rb") as file:
+        intact = hashlib.file_digest(file, "sha256").hexdigest() == _SHA256[filename]
+    if not intact:
         raise ValueError(
             f"{own} has the wrong SHA-256 checksum, so it is corrupt or truncated; it was left "
             "as it is: replace it, or unset CROSSMEM_DATA to download it."
@@ -366,6 +368,8 @@ def _locate(filename, mirrors):
 
 def _download(filename, mirrors):
     """Fetch from the first mirror that sends the right bytes; pooch discards any other file."""
+    import pooch  # here, because it warns in every notebook kernel that has no ipywidgets
+
     own_mirror = os.environ.get("CROSSMEM_MIRROR")
     failures = []
     for mirror in (own_mirror, *mirrors) if own_mirror else mirrors:

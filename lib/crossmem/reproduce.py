@@ -16,7 +16,8 @@ from pathlib import Path
 import papermill
 import yaml
 
-from crossmem.results import project_root, update_readme
+from crossmem.ledger import update_readme
+from crossmem.results import project_root
 from crossmem.sweep import count_workers, nearest, write_atomically
 
 #: Parameters that the command sets; every notebook has them.

@@ -1,0 +1,93 @@
+"""What a notebook calls: one run of it, with its parameters, folders, datasets and ledger rows."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import PIL.Image
+from IPython.display import Image, Markdown
+
+from crossmem.ledger import check_choice, record_assumptions, record_claims
+from crossmem.results import INLINE_DPI, describe, load, project_root, save, save_figure
+from crossmem.sweep import sweep
+
+
+@dataclass
+class Run:
+    """One run of a notebook: where its results go, and what they were computed from.
+
+    Parameters
+    ----------
+    notebook : str
+        Name of the notebook without its ending, such as ``"02_fault_tolerance"``.
+    scale : str
+        "quick" or "paper"; names the default output folder, ``figures/<scale>``.
+    output, cache : path
+        Folders for results and for finished grid points; empty for the defaults in the project.
+    workers : int
+        Worker processes; 0 for the default (see `crossmem.sweep.count_workers`).
+    parameters : dict
+        The scientific parameters of the notebook, written into each dataset.
+    """
+
+    notebook: str
+    scale: str = "quick"
+    output: str | Path = ""
+    cache: str | Path = ""
+    workers: int = 0
+    parameters: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        check_choice("scale", self.scale, ("quick", "paper"))
+        self.output = Path(self.output or project_root() / "figures" / self.scale).resolve()
+        self.cache = Path(self.cache or project_root() / ".cache" / "crossmem").resolve()
+
+    def sweep(self, function, grid, constants=None, label=None):
+        """Run `crossmem.sweep.sweep` with the workers and the cache of this run."""
+        options = {"workers": self.workers, "cache": self.cache, "label": label}
+        return sweep(function, grid, constants=constants, **options)
+
+    def save(self, dataset, name, **meanings):
+        """Write a dataset as ``<name>.nc``; `meanings` go to `describe`."""
+        parameters = {"notebook": self.notebook, "scale": self.scale, **self.parameters}
+        seed = self.parameters.get("seed")
+        path = self.output / f"{name}.nc"
+        save(describe(dataset, **meanings), path, parameters=parameters, seed=seed)
+
+    def open(self, name):
+        """Open the dataset ``<name>.nc`` of this run."""
+        return load(self.output / f"{name}.nc")
+
+    def figure(self, figure, name, *, alt):
+        """Write a figure as ``<name>.png`` with its description."""
+        save_figure(figure, self.output / f"{name}.png", alt=alt)
+
+    def paper_figure(self, name):
+        """Return the committed paper-scale figure ``<name>.png``, to be shown beside this run's.
+
+        Returns
+        -------
+        IPython.display.Image or IPython.display.Markdown or None
+            The image with its description as alt text, at the size of the inline figures; a note
+            if there is none yet; nothing at the paper scale, whose figure was just drawn.
+        """
+        if self.scale == "paper":
+            return None
+        path = project_root() / "figures" / "paper" / f"{name}.png"
+        if not path.is_file():
+            return Markdown(f"*No paper-scale `{name}.png` yet: run `make figures SCALE=paper`.*")
+        with PIL.Image.open(path) as image:
+            alt = image.info.get("Description", name)
+            inches = image.width / image.info["dpi"][0]
+        return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))
+
+    def claims(self, claims):
+        """Enter claims into ``claims.csv``, each under this notebook's name."""
+        record_claims([self._signed(claim) for claim in claims], self.output / "claims.csv")
+
+    def assumptions(self, assumptions):
+        """Enter assumptions into ``assumptions.csv``, each under this notebook's name."""
+        signed = [self._signed(item) for item in assumptions]
+        record_assumptions(signed, self.output / "assumptions.csv")
+
+    def _signed(self, row):
+        return type(row)(**{**asdict(row), "notebook": self.notebook})

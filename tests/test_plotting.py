@@ -1,0 +1,159 @@
+"""Panels draw what they are given, label it, and refuse what they cannot draw."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+from crossmem import plotting
+from crossmem.experiments import METHODS
+from crossmem.workbook import Run
+
+
+@pytest.fixture
+def axes():
+    with matplotlib.rc_context():
+        plotting.use_style()
+        figure, ax = plotting.new_figure()
+        yield ax
+        plt.close(figure)
+
+
+def over_seeds(values, **coords):
+    return xr.DataArray(values, dims=("patterns", "seed"), coords={"patterns": [2, 4, 8], **coords})
+
+
+@pytest.mark.parametrize(("width", "millimetres"), [("single", 89), ("double", 183)])
+def test_figures_are_as_wide_as_the_journals_columns(width, millimetres):
+    figure, axes = plotting.new_figure(2, 3, width=width, height_mm=70)
+    assert figure.get_size_inches() * 25.4 == pytest.approx([millimetres, 70])
+    assert axes.shape == (2, 3)
+    plt.close(figure)
+
+
+def test_an_unknown_width_is_refused():
+    with pytest.raises(ValueError, match="width='wide' is unknown"):
+        plotting.new_figure(width="wide")
+
+
+def test_every_method_has_its_own_look():
+    assert plotting.METHOD_STYLE.keys() >= METHODS.keys()
+    looks = [(style["color"], style["marker"]) for style in plotting.METHOD_STYLE.values()]
+    assert len({color for color, _ in looks}) == len({marker for _, marker in looks}) == len(looks)
+
+
+def test_colours_are_of_the_palette_that_okabe_and_ito_published():
+    published = {"#000000", "#E69F00", "#56B4E9", "#009E73"}
+    published |= {"#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    assert {style["color"] for style in plotting.METHOD_STYLE.values()} <= published
+
+
+def test_curve_shows_the_mean_and_the_quartiles(axes):
+    values = over_seeds([[0.0, 1, 2, 3, 4], [0, 0, 0, 0, 10], [5, 5, 5, 5, 5]])
+    plotting.curve(axes, values, "patterns", label="a")
+    (line,) = axes.lines
+    assert line.get_ydata() == pytest.approx([2, 2, 5])
+    band = axes.collections[0].get_paths()[0].vertices
+    assert set(band[band[:, 0] == 2, 1]) == {1, 3}
+    assert set(band[band[:, 0] == 4, 1]) == {0}
+
+
+def test_curve_can_show_the_interval_of_the_mean(axes):
+    values = over_seeds(np.random.default_rng(0).standard_normal((3, 400)))
+    plotting.curve(axes, values, "patterns", spread="interval")
+    band = axes.collections[0].get_paths()[0].vertices
+    width = np.ptp(band[band[:, 0] == 2, 1])
+    assert width == pytest.approx(2 * 1.96 / np.sqrt(400), rel=0.2)
+
+
+def test_a_single_seed_has_no_band(axes):
+    plotting.curve(axes, over_seeds([[1.0], [2], [3]]), "patterns", spread="interval")
+    assert not axes.collections
+
+
+@pytest.mark.parametrize(
+    ("values", "spread", "message"),
+    [
+        (over_seeds(np.zeros((3, 2))), "deviation", "spread='deviation' is unknown"),
+        (over_seeds(np.zeros((3, 2))).expand_dims("method"), "quartiles", "select one value"),
+    ],
+)
+def test_curve_refuses(axes, values, spread, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.curve(axes, values, "patterns", spread=spread)
+
+
+def test_method_curves_follow_the_order_of_the_styles(axes):
+    values = xr.concat([over_seeds(np.full((3, 2), k)) for k in (1.0, 2.0)], "method")
+    plotting.method_curves(axes, values.assign_coords(method=["adaptive", "hebbian"]), "patterns")
+    assert [line.get_label() for line in axes.lines] == ["Hebb", "adaptive"]
+    assert [line.get_ydata()[0] for line in axes.lines] == [2, 1]
+
+
+def test_theory_line_bears_its_label(axes):
+    plotting.theory_line(axes, [1, 2, 3], [1, 4, 9], "Gardner")
+    assert axes.texts[0].get_text() == "Gardner"
+    assert axes.texts[0].xy == (3, 9)
+    assert axes.lines[0].get_linestyle() == "--"
+
+
+def test_letter_and_stamp(axes):
+    plotting.letter(axes, "b")
+    plotting.stamp(axes.figure, "quick")
+    assert axes.get_title(loc="left") == "b"
+    assert axes.figure._supxlabel.get_text() == "quick scale"
+
+
+def test_images_stand_in_rows_with_gaps(axes):
+    patterns = np.arange(12.0).reshape(3, 4) / 12
+    plotting.images(axes, patterns, columns=2)
+    mosaic = axes.images[0].get_array().filled(np.nan)
+    assert mosaic.shape == (5, 5)
+    assert mosaic[:2, :2].ravel() == pytest.approx(patterns[0])
+    assert mosaic[:2, 3:].ravel() == pytest.approx(patterns[1])
+    assert mosaic[3:, :2].ravel() == pytest.approx(patterns[2])
+    assert np.isnan(mosaic[2]).all() and np.isnan(mosaic[3:, 3:]).all()
+
+
+@pytest.mark.parametrize("patterns", [np.zeros(4), np.zeros((2, 5))])
+def test_images_refuse_what_is_not_square(axes, patterns):
+    with pytest.raises(ValueError, match="side"):
+        plotting.images(axes, patterns)
+
+
+def test_conductance_map_puts_pairs_side_by_side(axes):
+    conductance = np.arange(12.0).reshape(2, 3, 2)  # two outputs, three inputs
+    shown = plotting.conductance_map(axes, conductance)
+    assert shown.get_array().tolist() == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
+    assert shown.get_clim() == (0, 150)
+    assert axes.figure.axes[1].get_ylabel() == "conductance (µS)"
+
+
+def test_conductance_map_refuses_weights(axes):
+    with pytest.raises(ValueError, match=r"\(n_out, n_in, 2\)"):
+        plotting.conductance_map(axes, np.zeros((4, 4)))
+
+
+@pytest.fixture
+def workbook(tmp_path, monkeypatch):
+    for folder in ("notebooks", "params", "figures/paper"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return Run("02_fault_tolerance"), Run("02_fault_tolerance", scale="paper")
+
+
+def test_paper_figure_keeps_its_description_and_size(workbook, axes):
+    quick, paper = workbook
+    paper.figure(axes.figure, "3g", alt="Five curves.")
+    shown = quick.paper_figure("3g")
+    assert shown.alt == "Five curves."
+    assert shown.width == pytest.approx(89 / 25.4 * plotting.INLINE_DPI, rel=0.1)
+    assert paper.paper_figure("3g") is None
+
+
+def test_paper_figure_says_what_to_do_when_there_is_none(workbook):
+    assert "make figures SCALE=paper" in workbook[0].paper_figure("3g").data

@@ -39,7 +39,11 @@ def quantity(value, units, long_name, dims=()):
 
 
 def make_memory(method, seed, *, optimizer="adam", steps=None, learning_rate=None):
-    """An unfitted memory of the named method; only trained methods heed the settings."""
+    """An unfitted memory of the named method.
+
+    ``optimizer`` and ``steps`` are heeded by adaptive training alone, ``learning_rate`` by
+    equilibrium propagation too, in its own units.
+    """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown: choose one of {tuple(METHODS)}")
     if method == "adaptive":

@@ -197,7 +197,7 @@ class EquilibriumMemory(AssociativeMemory):
     """
 
     def __init__(
-        self, *, nudge=0.5, learning_rate=0.01, epochs=1000, free_steps=30, nudged_steps=10
+        self, *, nudge=0.5, learning_rate=0.01, epochs=1000, free_steps=10, nudged_steps=5
     ):
         self.nudge = nudge
         self.learning_rate = learning_rate

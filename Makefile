@@ -38,5 +38,6 @@ lock:
 	mv requirements.tmp requirements.lock
 	rm -rf $(VENV)-lock
 
+# Finished grid points stay; remove .cache to drop them too.
 clean:
-	rm -rf $(VENV) $(VENV)-lock .cache build figures/quick figures/paper/executed lib/*.egg-info
+	rm -rf $(VENV) $(VENV)-lock build figures/quick figures/paper/executed lib/*.egg-info

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from crossmem.checks import (
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_positive,
+    check_rate,
+    check_rng,
+)
 from crossmem.dynamics import cosine
-from crossmem.patterns import check_patterns, check_rng
+from crossmem.patterns import check_patterns
 
 CRITERIA = ("mean", "per_pattern")
 BRACKET = 1.2  # factor between the first two guesses; it grows to 2 until the bracket closes
@@ -92,7 +100,8 @@ class CapacitySearch:
         pool = check_patterns(pool)
         self.pool = pool[check_rng(rng).permutation(len(pool))]
         self.memory_factory, self.corrupt, self.limits = memory_factory, corrupt, limits
-        self.cues, self.iterations = cues, iterations
+        self.cues = check_count(cues, "cues")
+        self.iterations = check_count(iterations, "iterations", least=0)
         self.cue_seed = int(rng.integers(2**32))
         self.qualities = {}
 
@@ -131,15 +140,14 @@ class CapacitySearch:
         ValueError
             For an unknown criterion, or a threshold or resolution out of range.
         """
-        if criterion not in CRITERIA:
-            raise ValueError(f"criterion={criterion!r} is unknown: choose one of {CRITERIA}")
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold={threshold!r} must lie in (0, 1], e.g. 0.99")
-        if not resolution >= 0:
-            raise ValueError(f"resolution={resolution!r} must be 0 or more, e.g. 0.02")
+        check_choice(criterion, "criterion", CRITERIA)
+        check_positive(threshold, "threshold", 0.99)
+        check_rate(threshold, "threshold")
+        check_not_negative(resolution, "resolution", 0.02)
         top = len(self.pool)
         low, high = 0, top + 1  # low patterns are recalled, high ones are not
-        trial, factor = min(max(guess or self.pool.shape[1] // 8, 1), top), BRACKET
+        guess = max(self.pool.shape[1] // 8, 1) if guess is None else check_count(guess, "guess")
+        trial, factor = min(guess, top), BRACKET
         while high - low > max(1, resolution * low):
             if getattr(self.quality(trial), criterion) >= threshold:
                 low = trial

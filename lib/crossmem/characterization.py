@@ -1,9 +1,10 @@
-"""What one grid point of the device figures does (Fig. 2d-f, 6a): pure functions of a seed."""
+"""What one grid point of notebooks 00 and 01 does (Fig. 2d-f, 6a): pure functions of a seed."""
 
 import numpy as np
 import xarray as xr
 from scipy.stats import binned_statistic
 
+from crossmem.checks import check_choice
 from crossmem.crossbar import Crossbar
 from crossmem.devices import DeviceModel, SwitchingModel
 from crossmem.dynamics import cosine
@@ -46,8 +47,7 @@ def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_
     crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
     faults = crossbar.characterize()
     told = {"intervals": [faults.weight_limits()], "masked": [faults.masked()], "none": None}
-    if limits not in told:
-        raise ValueError(f"limits={limits!r} is unknown: choose one of {tuple(told)}")
+    check_choice(limits, "limits", told)
     training = {"optimizer": "adam", "cue_noise": cue_noise, "seed": seed}
     memory = METHODS[method](**training if method == "adaptive" else {})
     memory.fit(digits, limits=told[limits])
@@ -260,9 +260,7 @@ def _crossbar_of(state, rng):
 
 def _weights(kind, neurons, seed, rng):
     """A weight matrix (neurons, neurons) to be programmed."""
-    if kind not in ("even", "learned"):
-        raise ValueError(f"weights={kind!r} is unknown: choose 'even' or 'learned'")
-    if kind == "even":
+    if check_choice(kind, "weights", ("even", "learned")) == "even":
         return rng.uniform(-1, 1, (neurons, neurons))
     stored = one_of_each("digits", size=image_side(neurons), rng=rng)
     return AdaptiveMemory(optimizer="adam", seed=seed).fit(stored).layers_[0].weights

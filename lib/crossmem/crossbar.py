@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossmem.devices import DeviceModel, check_count
-from crossmem.patterns import check_rate, check_rng
+from crossmem.checks import check_count, check_rate, check_rng
+from crossmem.devices import DeviceModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class WeightLimits:
         check_count(n_out, "n_out")
         check_count(n_in, "n_in")
         check_rate(rate, "rate")
-        bound = np.where(rng.random((n_out, n_in)) < rate, 0.0, np.inf)
+        bound = np.where(check_rng(rng).random((n_out, n_in)) < rate, 0.0, np.inf)
         return cls(-bound, bound)
 
     @property

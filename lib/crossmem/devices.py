@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crossmem.checks import check_count
+
 
 class WriteResult(NamedTuple):
     """What write-and-verify left behind; every array has the shape of the cells.
@@ -316,12 +318,6 @@ class SwitchingModel:
         linear = total - half + np.sqrt(discriminant)
         saturated = self.transistor * gate**2 / (2 * conductance)
         return np.sign(applied) * np.where(total - saturated > gate, saturated, linear)
-
-
-def check_count(value, name):
-    """Raise a ValueError unless ``value`` is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} is {value!r} but must be an integer of at least 1")
 
 
 def _check_constants(model, positive):

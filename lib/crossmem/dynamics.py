@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigs, svds
 
+from crossmem.checks import check_choice, check_count
+
 UPDATES = ("synchronous", "asynchronous")
 ACTIVATIONS = ("sign", "tanh")
 # Fields below this, in units of gain and largest weight, count as zero. Rounding leaves about that
@@ -126,7 +128,9 @@ def recall(
     ValueError
         For an unknown update or activation, or fewer than 0 iterations.
     """
-    _check_recall(iterations, activation, update)
+    check_count(iterations, "iterations", least=0)
+    check_choice(activation, "activation", ACTIVATIONS)
+    check_choice(update, "update", UPDATES)
     if rng is None:
         rng = np.random.default_rng(0)
     states = np.array(cues, dtype=layers[0].weights.dtype)
@@ -145,17 +149,6 @@ def recall(
         return states
     states_seen += [states] * (iterations + 1 - len(states_seen))
     return np.stack(states_seen)
-
-
-def _check_recall(iterations, activation, update):
-    if not (isinstance(iterations, int | np.integer) and iterations >= 0):
-        raise ValueError(f"iterations={iterations!r} must be a whole number of at least 0")
-    for name, value, allowed in (
-        ("activation", activation, ACTIVATIONS),
-        ("update", update, UPDATES),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{name}={value!r} is unknown: choose one of {allowed}")
 
 
 def energy(layer, states):

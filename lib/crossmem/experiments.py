@@ -7,6 +7,7 @@ depends on the method, and a higher fault rate breaks the devices of a lower one
 import xarray as xr
 
 from crossmem.capacity import CRITERIA, CapacitySearch, recall_quality
+from crossmem.checks import check_choice
 from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.dynamics import cosine, energy
 from crossmem.memories import (
@@ -44,8 +45,7 @@ def make_memory(method, seed, *, optimizer="adam", steps=None, learning_rate=Non
     ``optimizer`` and ``steps`` are heeded by adaptive training alone, ``learning_rate`` by
     equilibrium propagation too, in its own units.
     """
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown: choose one of {tuple(METHODS)}")
+    check_choice(method, "method", METHODS)
     if method == "adaptive":
         settings = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
         return AdaptiveMemory(seed=seed, **settings)
@@ -168,12 +168,12 @@ def storage_capacity(
         cues=cues,
         iterations=iterations,
     )
-    guess = round(FIRST_LOAD.get(method, 0.7) * neurons * (1 - fault_rate))
+    guess = max(round(FIRST_LOAD.get(method, 0.7) * neurons * (1 - fault_rate)), 1)
     found = []
     for criterion in criteria:
         options = {"threshold": threshold, "resolution": resolution, "guess": guess}
         found.append(search.capacity(criterion=criterion, **options))
-        guess = found[-1]
+        guess = max(found[-1], 1)
     return {
         "capacity": xr.DataArray(
             quantity(found, "patterns", "storage capacity", "criterion"),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import xarray as xr
 
+from crossmem.checks import check_choice
 from crossmem.results import mean_interval
-from crossmem.sweep import nearest, write_atomically
+from crossmem.sweep import write_atomically
 
 VERDICTS = ("reproduced", "not reproduced", "exceeded")
 ORIGINS = ("paper", "authors' code", "assumed")
@@ -57,7 +58,7 @@ class Claim:
     dataset: str = ""
 
     def __post_init__(self):
-        check_choice("verdict", self.verdict, VERDICTS)
+        check_choice(self.verdict, "verdict", VERDICTS)
         if self.verdict == "not reproduced" and not self.reason.strip():
             raise ValueError(f"claim {self.id!r} is not reproduced: give the reason")
         if None not in (self.low, self.high) and self.low > self.high:
@@ -83,13 +84,13 @@ class Assumption:
     notebook: str = ""
 
     def __post_init__(self):
-        check_choice("origin", self.origin, ORIGINS)
+        check_choice(self.origin, "origin", ORIGINS)
         if self.origin == "assumed" and not self.reason.strip():
             raise ValueError(f"{self.parameter!r} is assumed: give the reason")
 
 
-def judge(ours, published, *, low=None, high=None, tolerance=0.1):
-    """Verdict on a number of which more is better.
+def judge(ours, published, *, low=None, high=None, tolerance=0.1, more_is_better=False):
+    """Verdict on a number.
 
     Parameters
     ----------
@@ -99,20 +100,22 @@ def judge(ours, published, *, low=None, high=None, tolerance=0.1):
     tolerance : float
         Share of the published value by which ours may miss it and still count as the same; the
         paper states few intervals of its own.
+    more_is_better : bool
+        Whether more than the published value is a success. It is not for a rival's capacity.
 
     Returns
     -------
     str
         "reproduced" if the published value lies in our interval or within the tolerance of ours,
-        else "exceeded" or "not reproduced".
+        else "exceeded" if ours is more and better, else "not reproduced".
     """
     inside = None not in (low, high) and low <= published <= high
     if inside or abs(ours - published) <= tolerance * abs(published):
         return "reproduced"
-    return "exceeded" if ours > published else "not reproduced"
+    return "exceeded" if more_is_better and ours > published else "not reproduced"
 
 
-def compare(id, figure, what, published, values, *, dataset, reason, tolerance=0.1):
+def compare(id, figure, what, published, values, *, dataset, reason, **criterion):
     """Set a published number beside the mean of ours over seeds.
 
     Parameters
@@ -123,15 +126,15 @@ def compare(id, figure, what, published, values, *, dataset, reason, tolerance=0
         Our number, once per seed.
     reason : str
         Why it may not be reproduced; kept only with that verdict.
-    tolerance : float
-        As in `judge`.
+    **criterion
+        ``tolerance`` and ``more_is_better`` of `judge`.
 
     Returns
     -------
     Claim
     """
     mean, low, high = (float(v) for v in mean_interval(xr.DataArray(values, dims="seed")))
-    verdict = judge(mean, published, low=low, high=high, tolerance=tolerance)
+    verdict = judge(mean, published, low=low, high=high, **criterion)
     return Claim(
         id,
         figure,
@@ -187,14 +190,6 @@ def update_readme(readme, claims):
         raise ValueError(f"{readme} lacks the lines {begin} and {end}: add them around the table")
     text = f"{before}{begin}\n{claims_table(claims)}\n{end}{after}"
     write_atomically(readme, text.encode())
-
-
-def check_choice(what, value, choices):
-    if value not in choices:
-        raise ValueError(
-            f"{what} is {value!r}, but must be one of {', '.join(choices)}: did you mean "
-            f"{nearest(value, choices)!r}?"
-        )
 
 
 def _read_ledger(kind, path):

@@ -5,22 +5,21 @@ cropped to their central 24 x 24 pixels, resized by bicubic interpolation and bi
 image's own mean, or scaled to [-1, 1] for continuous patterns.
 """
 
-import difflib
 import gzip
 import hashlib
 import math
-import operator
 import os
 import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from crossmem.checks import check_choice, check_count, check_not_negative, check_rate, check_rng
 
 _SHA256 = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
@@ -105,9 +104,9 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     OSError
         The files are neither in CROSSMEM_DATA nor to be had from any mirror.
     """
-    _check_name(name)
-    size = _check_positive(size, "size")
-    count = None if count is None else _check_positive(count, "count")
+    check_choice(name, "name", _NAMES)
+    size = check_count(size, "size")
+    count = None if count is None else check_count(count, "count")
     if name == "random":
         if return_labels:
             raise ValueError("Random patterns have no labels; leave return_labels out.")
@@ -172,16 +171,13 @@ def add_gaussian_noise(patterns, sigma, rng):
     ndarray of float64, shape (n, N)
     """
     patterns = check_patterns(patterns)
-    if not isinstance(sigma, Real):
-        raise TypeError(f"sigma is {sigma!r}, but it must be a number; give for example 0.3.")
-    if not 0 <= sigma < math.inf:
-        raise ValueError(f"sigma is {sigma}, but it must be finite and >= 0; give for example 0.3.")
+    check_not_negative(sigma, "sigma")
     return np.clip(patterns + sigma * check_rng(rng).standard_normal(patterns.shape), -1, 1)
 
 
 def image_side(neurons):
     """Side in pixels of a square image with `neurons` pixels, or a ValueError if there is none."""
-    neurons = _check_positive(neurons, "neurons")
+    neurons = check_count(neurons, "neurons")
     side = math.isqrt(neurons)
     if side * side != neurons:
         raise ValueError(
@@ -189,25 +185,6 @@ def image_side(neurons):
             f"the nearest are {side**2} and {(side + 1) ** 2}."
         )
     return side
-
-
-def check_rate(value, name="rate"):
-    """Return `value` as a float if it lies in [0, 1]; `name` names it in the error."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, but it must be a number in [0, 1]; try 0.05.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}, but it must lie in [0, 1]; 5 % is written 0.05.")
-    return float(value)
-
-
-def check_rng(rng):
-    """Return `rng` if it is a numpy Generator, so that every result can be drawn again."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"rng is {rng!r}, but it must be a numpy Generator; "
-            "pass numpy.random.default_rng(seed)."
-        )
-    return rng
 
 
 def check_patterns(patterns, *, binary=False):
@@ -267,24 +244,6 @@ def read_idx(path):
             f"{math.prod(shape)}; fetch it again."
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
-
-
-def _check_name(name):
-    if name in _NAMES:
-        return
-    close = difflib.get_close_matches(str(name), _NAMES, n=1, cutoff=0.4)
-    hint = f"did you mean {close[0]!r}?" if close else "choose one of them."
-    raise ValueError(f"Pattern set {name!r} is not one of {', '.join(_NAMES)}; {hint}")
-
-
-def _check_positive(value, name):
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}, but must be an integer; give at least 1.") from None
-    if value < 1:
-        raise ValueError(f"{name} is {value}, but must be at least 1; give a larger one.")
-    return value
 
 
 def _random_patterns(count, neurons, binary, rng):

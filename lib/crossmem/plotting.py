@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
+from crossmem.checks import check_choice
 from crossmem.devices import DeviceModel
 from crossmem.results import INLINE_DPI, mean_interval
 
@@ -90,9 +91,7 @@ def new_figure(rows=1, columns=1, *, width="single", height_mm=None, **options):
     ValueError
         If the width is unknown.
     """
-    if width not in WIDTHS:
-        raise ValueError(f"width={width!r} is unknown: choose one of {tuple(WIDTHS)}")
-    width_mm = WIDTHS[width]
+    width_mm = WIDTHS[check_choice(width, "width", WIDTHS)]
     height_mm = height_mm or rows * (8 + 0.62 * width_mm / columns)
     size = (width_mm * MILLIMETRE, height_mm * MILLIMETRE)
     return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
@@ -121,8 +120,7 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
     ValueError
         If the spread is unknown or the dimensions are others.
     """
-    if spread not in ("quartiles", "interval"):
-        raise ValueError(f"spread={spread!r} is unknown: choose 'quartiles' or 'interval'")
+    check_choice(spread, "spread", ("quartiles", "interval"))
     if set(values.dims) != {x, dim}:
         raise ValueError(
             f"values have the dimensions {values.dims}, but a curve takes ({x!r}, {dim!r}): "

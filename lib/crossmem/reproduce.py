@@ -16,9 +16,10 @@ from pathlib import Path
 import papermill
 import yaml
 
+from crossmem.checks import nearest
 from crossmem.ledger import update_readme
 from crossmem.results import project_root
-from crossmem.sweep import count_workers, nearest, write_atomically
+from crossmem.sweep import count_workers, write_atomically
 
 #: Parameters that the command sets; every notebook has them.
 OPTIONS = ("scale", "output", "cache", "workers")

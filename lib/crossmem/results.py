@@ -13,8 +13,9 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
+from crossmem.checks import nearest
 from crossmem.randomness import generator
-from crossmem.sweep import nearest, write_atomically
+from crossmem.sweep import write_atomically
 
 #: Units and long names of the coordinates that many experiments share.
 COORDINATES = {
@@ -242,12 +243,14 @@ def _version(package):
 
 
 def _git_commit():
-    """Return the commit of the source, with "+changes" if files differ from it."""
+    """Return the commit, with "+changes" if code, notebooks or parameters differ from it."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
         changes = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True
+            [*git, "status", "--porcelain", "--", ":/lib", ":/notebooks", ":/params"],
+            capture_output=True,
+            text=True,
         )
     except OSError:
         return "unknown"

@@ -7,7 +7,6 @@ pickles, keyed on the text of the function alone: an edit in a module below it w
 
 import ast
 import contextlib
-import difflib
 import functools
 import hashlib
 import inspect
@@ -23,6 +22,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import joblib
 import joblib.externals.loky as loky
 import numpy as np
 import scipy
@@ -31,6 +31,8 @@ import xarray as xr
 import xyzpy
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+
+from crossmem.checks import nearest
 
 #: The library as this process imported it: module name to source text.
 SOURCES = {
@@ -60,7 +62,7 @@ def sweep(
         Parameters that are the same at every point.
     workers : int, optional
         Processes to use, one BLAS thread each. 1 computes in this process. By default (None or
-        0) the environment variable CROSSMEM_WORKERS, else the number of processors.
+        0) the environment variable CROSSMEM_WORKERS, else the processors that this process may use.
     executor : object with ``submit``, optional
         Where to compute instead, such as a `dask.distributed.Client`.
     cache : path, optional
@@ -114,7 +116,7 @@ def count_workers(workers=None):
     ValueError
         If the number is not a whole number of at least 1 (None and 0 mean "not asked").
     """
-    wanted = workers or os.environ.get("CROSSMEM_WORKERS") or os.cpu_count() or 1
+    wanted = workers or os.environ.get("CROSSMEM_WORKERS") or joblib.cpu_count()
     try:
         number = int(wanted)
     except (TypeError, ValueError):
@@ -125,11 +127,6 @@ def count_workers(workers=None):
             "or set CROSSMEM_WORKERS=1"
         )
     return number
-
-
-def nearest(name, valid):
-    """Return the valid name that is closest to a misspelt one ('' if there is none)."""
-    return next(iter(difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.0)), "")
 
 
 def write_atomically(path, content):

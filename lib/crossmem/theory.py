@@ -61,6 +61,8 @@ def hebbian_capacity(overlap=None):
     overlap : float, optional
         Overlap that must be kept, below 1; None asks only for a retrieval state.
     """
+    if overlap is not None and not 0 < overlap < 1:
+        raise ValueError(f"overlap is {overlap}, but must lie between 0 and 1; try 0.99")
     wanted = overlap or 0.5  # retrieval states vanish at once, from an overlap of 0.967
     return brentq(lambda load: hebbian_overlap(load) - wanted, 0.02, 0.2, xtol=1e-6)
 
@@ -84,10 +86,10 @@ def one_step_capacity(overlap, target=RECALLED):
     return gardner_capacity(needed)
 
 
-def hidden_layer_bound(neurons, hidden, bits_per_pixel=1.0):
-    """Patterns that N·Nh + Nh·N weights can hold at most, at Gardner's 2 bits per weight.
+def hidden_layer_bound(hidden, bits_per_pixel=1.0):
+    """Patterns that a network with one hidden layer can hold at most, at 2 bits per weight.
 
-    P·N·h ≤ 2·(2·N·Nh), so P ≤ 4·Nh/h with h bits per pixel: linear for independent patterns, and
-    superlinear only where h falls as the images grow.
+    A pattern of N pixels with h bits each takes N·h of the 2·(2·N·Nh) bits, so P ≤ 4·Nh/h: linear
+    for independent patterns, and superlinear only where h falls as the images grow.
     """
-    return 2 * (2 * neurons * hidden) / (neurons * bits_per_pixel)
+    return 4 * hidden / bits_per_pixel

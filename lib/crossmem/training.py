@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
+
 OPTIMIZERS = ("rmsprop", "adam")
 LOSSES = ("squared", "logistic")
 EPSILON = 1e-8  # of both optimisers, the default of every deep-learning library
@@ -41,17 +43,11 @@ class Recipe:
     loss: str = "squared"
 
     def __post_init__(self):
-        for name, allowed in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is unknown: choose one of {allowed}"
-                )
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate!r} must be above 0, e.g. 1e-3")
-        if not (isinstance(self.steps, int | np.integer) and self.steps > 0):
-            raise ValueError(f"steps={self.steps!r} must be a whole number of at least 1")
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance={self.tolerance!r} must be 0 or more, e.g. 1e-8")
+        check_choice(self.optimizer, "optimizer", OPTIMIZERS)
+        check_choice(self.loss, "loss", LOSSES)
+        check_positive(self.learning_rate, "learning_rate", 1e-3)
+        check_count(self.steps, "steps")
+        check_not_negative(self.tolerance, "tolerance", 1e-8)
 
     def rate(self, step: int) -> float:
         """Learning rate at a step counted from 0."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import PIL.Image
 from IPython.display import Image, Markdown
 
-from crossmem.ledger import check_choice, record_assumptions, record_claims
+from crossmem.checks import check_choice
+from crossmem.ledger import record_assumptions, record_claims
 from crossmem.results import INLINE_DPI, describe, load, project_root, save, save_figure
 from crossmem.sweep import sweep
 
@@ -37,7 +38,7 @@ class Run:
     parameters: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        check_choice("scale", self.scale, ("quick", "paper"))
+        check_choice(self.scale, "scale", ("quick", "paper"))
         self.output = Path(self.output or project_root() / "figures" / self.scale).resolve()
         self.cache = Path(self.cache or project_root() / ".cache" / "crossmem").resolve()
 

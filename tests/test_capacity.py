@@ -153,10 +153,11 @@ def test_find_capacity_is_the_search_in_one_call():
     ("options", "message"),
     [
         ({"criterion": "median"}, r"criterion='median' is unknown: choose one of .*per_pattern"),
-        ({"threshold": 0.0}, r"threshold=0.0 must lie in \(0, 1\]"),
-        ({"threshold": 99}, r"threshold=99 must lie in \(0, 1\]"),
-        ({"threshold": np.nan}, r"threshold=nan must lie"),
-        ({"resolution": -0.1}, r"resolution=-0.1 must be 0 or more"),
+        ({"threshold": 0.0}, "threshold is 0.0, but must be above 0"),
+        ({"threshold": 99}, r"threshold is 99, but it must lie in \[0, 1\]"),
+        ({"threshold": np.nan}, "threshold is nan, but must be above 0"),
+        ({"guess": -3}, "guess is -3, but must be at least 1"),
+        ({"resolution": -0.1}, "resolution is -0.1, but must be finite and >= 0; try 0.02"),
     ],
 )
 def test_bad_search_options(options, message):
@@ -277,3 +278,8 @@ def test_one_seed_has_no_interval(rng):
     fit = scaling_exponent([64, 256], [[8.0, 32.0]], rng)
     assert fit.value == pytest.approx(1.0)
     assert np.isnan([fit.low, fit.high]).all()
+
+
+def test_a_search_needs_cues(rng):
+    with pytest.raises(ValueError, match="cues is 0, but must be at least 1"):
+        find_capacity(HebbianMemory, POOL, lambda patterns, rng: patterns, rng=rng, cues=0)

@@ -157,7 +157,6 @@ def test_one_seed_makes_one_chip_and_one_history():
     [
         ({"n_out": 0}, "n_out is 0"),
         ({"n_in": -3}, "n_in is -3"),
-        ({"n_in": 2.5}, "n_in is 2.5"),
         ({"tile": 63}, "tile is 63"),
         ({"stuck_off": 1.2}, "stuck_off is 1.2"),
         ({"stuck_on": -0.1}, "stuck_on is -0.1"),
@@ -293,3 +292,13 @@ def test_bad_inputs_of_a_product(rng):
     for x in (np.zeros(3), np.zeros((4, 2))):
         with pytest.raises(ValueError, match=r"give a matrix \(n, 3\)"):
             crossbar.multiply(x)
+
+
+def test_a_size_is_an_integer(rng):
+    with pytest.raises(TypeError, match="n_in is 2.5, but must be an integer"):
+        Crossbar.fabricate(4, 2.5, rng=rng)
+
+
+def test_a_mask_needs_a_generator():
+    with pytest.raises(TypeError, match="rng is None, but it must be a numpy Generator"):
+        WeightLimits.masked((4, 4), 0.5, None)

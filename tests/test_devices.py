@@ -186,7 +186,6 @@ def test_cell_is_frozen_after_set_at_the_level_the_gate_allows():
         ({"read_noise": -1.0}, "read_noise is -1.0"),
         ({"g_max": 0.0}, "g_max is 0.0.*above 0"),
         ({"tolerance": np.nan}, "tolerance is nan"),
-        ({"max_pulses": 2.5}, "max_pulses is 2.5"),
     ],
 )
 def test_bad_device_constants(constants, message):
@@ -210,3 +209,8 @@ def test_bad_device_input(rng):
         SwitchingModel(v_set=0.0)
     with pytest.raises(ValueError, match="cycles is 0"):
         SwitchingModel().iv_hysteresis(0, rng)
+
+
+def test_pulses_are_whole():
+    with pytest.raises(TypeError, match="max_pulses is 2.5, but must be an integer"):
+        DeviceModel(max_pulses=2.5)

@@ -557,12 +557,15 @@ def test_bad_cues(rng):
         ({"hidden": (2.5,)}, r"hidden=\(2.5,\) must be a tuple"),
         ({"hidden": 16}, "hidden=16 must be a tuple"),
         ({"activation": "relu"}, "activation='relu' is unknown: choose one of"),
-        ({"activation": "tanh", "cue_noise": -0.1}, "cue_noise=-0.1 must be 0 or more"),
+        (
+            {"activation": "tanh", "cue_noise": -0.1},
+            "cue_noise is -0.1, but must be finite and >= 0",
+        ),
         ({"cue_noise": 1.5}, r"cue_noise is 1.5, but it must lie in \[0, 1\]"),
         ({"cue_noise": -0.1}, r"cue_noise is -0.1, but it must lie in \[0, 1\]"),
         ({"optimizer": "sgd"}, "optimizer='sgd' is unknown"),
-        ({"steps": 0}, "steps=0 must be"),
-        ({"learning_rate": -1.0}, "learning_rate=-1.0 must be above 0"),
+        ({"steps": 0}, "steps is 0, but must be at least 1"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0, but must be above 0"),
     ],
 )
 def test_bad_settings(settings, message):
@@ -571,12 +574,12 @@ def test_bad_settings(settings, message):
 
 
 def test_settings_of_equilibrium_propagation_must_be_positive():
-    with pytest.raises(ValueError, match="nudge=0 must be above 0"):
+    with pytest.raises(ValueError, match="nudge is 0, but must be above 0"):
         EquilibriumMemory(nudge=0).fit(np.ones((2, 4)))
 
 
 def test_a_seed_is_a_whole_number():
-    with pytest.raises(TypeError, match="seed=None must be a whole number"):
+    with pytest.raises(TypeError, match="seed is None, but must be an integer"):
         AdaptiveMemory(seed=None).fit(np.ones((2, 4)))
 
 
@@ -638,3 +641,16 @@ def test_a_dataset_without_a_memory_is_refused():
         from_dataset(xr.Dataset())
     with pytest.raises(NotFittedError):
         HebbianMemory().to_dataset()
+
+
+def test_likely_slips_get_a_sentence(rng):
+    memory, chip = HebbianMemory().fit(signs(rng, 2, 8)), Crossbar.fabricate(8, 8, rng=rng)
+    with pytest.raises(TypeError, match="crossbars is a single Crossbar; pass a list"):
+        program(memory, chip, rng)
+    with pytest.raises(TypeError, match="limits hold a tuple, but each must be a WeightLimits"):
+        HebbianMemory().fit(signs(rng, 2, 8), limits=[(-1, 1)])
+
+
+def test_a_size_may_be_a_numpy_integer(rng):
+    memory = AdaptiveMemory(hidden=(np.int64(4),), optimizer="adam", steps=5).fit(signs(rng, 2, 8))
+    assert from_dataset(memory.to_dataset()).hidden == (4,)

@@ -1,5 +1,6 @@
 """Notebooks keep their contract and run at the quick scale; nbval compares their outputs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_a_reader_finds_outputs_but_no_traces_of_the_machine(path):
     code = cells(path, "code")
     outputs = [output for cell in code for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert not [output for output in outputs if output.output_type in ("error", "stream_err")]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
     text = path.read_text()
     assert not re.search(r'"[^"]*/(home|work|tmp|root|Users)/', text)
     assert "sys.path" not in text and "%run" not in text and "execution" not in code[0].metadata
@@ -64,5 +66,8 @@ def test_every_notebook_runs_at_the_quick_scale(tmp_path):
     for name in written:
         dataset = load(tmp_path / "figures" / f"{name}.nc")
         assert all(variable.attrs["units"] for variable in dataset.variables.values())
+        (file,) = (ROOT / "params" / "quick").glob(f"{name[:3]}*.yaml")
+        asked = yaml.safe_load(file.read_text()).keys() - {"output", "cache", "workers"}
+        assert asked <= json.loads(dataset.attrs["parameters"]).keys(), name
     claims = {claim.id for claim in read_claims(tmp_path / "figures" / "claims.csv")}
     assert claims == {claim.id for claim in read_claims(ROOT / "figures" / "paper" / "claims.csv")}

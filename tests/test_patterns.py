@@ -360,8 +360,8 @@ def test_mnist_cues_at_noise_0_3_are_closer_than_random_ones(rng):
 @pytest.mark.parametrize(
     "arguments,error,message",
     [
-        ({"name": "minst"}, ValueError, "'minst' is not one of.*did you mean 'mnist'"),
-        ({"name": "xyz"}, ValueError, "'xyz' is not one of.*choose one"),
+        ({"name": "minst"}, ValueError, "'minst' is unknown.*did you mean 'mnist'"),
+        ({"name": "xyz"}, ValueError, "'xyz' is unknown: choose one of"),
         ({"size": 0}, ValueError, "size is 0, but must be at least 1"),
         ({"size": 8.0}, TypeError, "size is 8.0, but must be an integer"),
         ({"count": 0}, ValueError, "count is 0"),

@@ -34,6 +34,12 @@ def test_lock_pins_every_dependency_exactly():
         assert [int(part) for part in pinned[name].split(".")] >= least, name
 
 
+def test_the_example_of_the_readme_works(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(example, {})
+    assert float(capsys.readouterr().out) > 0.99
+
+
 def test_citation_has_the_version_of_the_package():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert str(citation["version"]) == PROJECT["version"]

@@ -91,8 +91,8 @@ def test_one_step_capacity():
 
 def test_hidden_layer_bound_counts_the_weights():
     """400-200-400 has 160,000 weights, 320,000 bits; a pattern of 400 bits takes 400 of them."""
-    assert theory.hidden_layer_bound(400, 200) == 320_000 / 400
-    assert theory.hidden_layer_bound(400, 200, bits_per_pixel=0.5) == 1600
+    assert theory.hidden_layer_bound(200) == 320_000 / 400
+    assert theory.hidden_layer_bound(200, bits_per_pixel=0.5) == 1600
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,14 @@ def test_hidden_layer_bound_counts_the_weights():
 def test_bad_gardner_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         theory.gardner_capacity(**options)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1.0, -0.2])
+def test_bad_overlap(overlap):
+    with pytest.raises(ValueError, match="must lie between 0 and 1; try 0.99"):
+        theory.hebbian_capacity(overlap)
+
+
+def test_bad_connectivity():
+    with pytest.raises(ValueError, match=r"connectivity 3 is a fraction"):
+        theory.gardner_capacity(connectivity=3)

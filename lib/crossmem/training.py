@@ -295,8 +295,8 @@ def train(
 ) -> Trained:
     """Train a batch of networks; each stops at its own tolerance or at the last step.
 
-    A network's result does not depend on the others in its batch: every operation acts on each
-    replica alone, and a finished one leaves the batch.
+    Without ``corrupt``, a network's result does not depend on the others in its batch: every
+    operation acts on each replica alone, and a finished one leaves the batch.
 
     Parameters are those of `Trainer`.
 

@@ -235,16 +235,21 @@ def _text(value):
 
 
 def _claim_row(claim):
-    bounds = [_text(bound) for bound in (claim.low, claim.high) if bound is not None]
+    bounds = [_short(bound) for bound in (claim.low, claim.high) if bound is not None]
     return [
         claim.figure,
         claim.what,
-        _text(claim.published),
-        _text(claim.ours) + (f" [{', '.join(bounds)}]" if bounds else ""),
+        _short(claim.published),
+        _short(claim.ours) + (f" [{', '.join(bounds)}]" if bounds else ""),
         claim.verdict + (f": {claim.reason}" if claim.reason else ""),
         f"[{claim.notebook}](notebooks/{claim.notebook}.ipynb)" if claim.notebook else "",
         claim.dataset,
     ]
+
+
+def _short(value):
+    """Three significant digits of a number: enough to compare at a glance."""
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
 def _cell(text):

@@ -149,7 +149,7 @@ def test_claims_table_is_markdown(tmp_path):
     lines = claims_table(path).splitlines()
     assert lines[1] == "| --- | --- | --- | --- | --- | --- | --- |"
     assert lines[2] == r"| Fig 3e | a\|b | yes | no | not reproduced: too few cells |  |  |"
-    assert "| 115 | 117.5 [112, 121] | reproduced | [02_x](notebooks/02_x.ipynb) |" in lines[3]
+    assert "| 115 | 118 [112, 121] | reproduced | [02_x](notebooks/02_x.ipynb) |" in lines[3]
 
 
 def test_readme_keeps_all_but_the_table(tmp_path):

@@ -73,11 +73,11 @@ def fails(neurons):
 def points(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modules")
     (folder / "grid_points.py").write_text(POINTS)
-    sys.path.insert(0, str(folder))
-    import grid_points
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        import grid_points
 
-    yield grid_points
-    sys.path.remove(str(folder))
+        yield grid_points
 
 
 def evaluations(folder):

@@ -431,8 +431,7 @@ def readout_gain(limits, loss):
 def scaled_layer(weights, limits):
     """Scale the result of a closed-form rule into [-1, 1], then clip it, as programming would."""
     weights = np.array(weights, dtype=float)
-    if limits.shape[0] == limits.shape[1]:
-        np.fill_diagonal(weights, 0.0)
+    np.fill_diagonal(weights, 0.0)  # before scaling: it is the largest entry, and not stored
     scale = np.abs(weights).max()
     # A projection onto every direction is the identity: what rounding leaves is not a memory.
     weights = weights / scale if scale > 1e-9 else np.zeros_like(weights)

@@ -11,6 +11,7 @@ from crossmem.memories import (
     HebbianMemory,
     PseudoInverseMemory,
     StorkeyMemory,
+    fit_batch,
     program,
 )
 from crossmem.patterns import add_gaussian_noise, flip_bits, load_patterns, one_of_each
@@ -32,6 +33,7 @@ __all__ = [
     "dynamics",
     "experiments",
     "find_capacity",
+    "fit_batch",
     "flip_bits",
     "load_patterns",
     "one_of_each",

@@ -151,6 +151,25 @@ def recall(
     return np.stack(states_seen)
 
 
+def settling_time(trace, *, tolerance=1e-3):
+    """Updates after which a recall stays within a tolerance of where it ends.
+
+    Parameters
+    ----------
+    trace : array (iterations + 1, n, N)
+        As returned by `recall`.
+    tolerance : float
+        Largest distance of any neuron.
+
+    Returns
+    -------
+    array (n,) of int
+        A recall that still moves at the end has all of ``iterations``.
+    """
+    away = np.abs(trace - trace[-1]).max(axis=2) > tolerance
+    return np.where(away, np.arange(1, len(trace) + 1)[:, None], 0).max(axis=0)
+
+
 def energy(layer, states):
     """Hopfield energy -½ xᵀ(gain·W)x - bias·x of each state (paper, equation 1).
 

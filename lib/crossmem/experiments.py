@@ -4,22 +4,43 @@ Methods are compared on the same patterns, fault maps and cues: none of their ra
 depends on the method, and a higher fault rate breaks the devices of a lower one and more.
 """
 
+import copy
+import math
+
+import numpy as np
 import xarray as xr
 
 from crossmem.capacity import CRITERIA, CapacitySearch, recall_quality
-from crossmem.checks import check_choice
+from crossmem.checks import check_choice, check_count, check_not_negative
 from crossmem.crossbar import Crossbar, WeightLimits
-from crossmem.dynamics import cosine, energy
+from crossmem.devices import DeviceModel
+from crossmem.dynamics import (
+    Layer,
+    cosine,
+    energy,
+    is_fixed_point,
+    settling_time,
+    spectral_norm,
+    spectral_radius,
+)
 from crossmem.memories import (
     AdaptiveMemory,
     EquilibriumMemory,
     HebbianMemory,
     PseudoInverseMemory,
     StorkeyMemory,
+    fit_batch,
     program,
 )
-from crossmem.patterns import flip_bits, image_side, load_patterns, one_of_each
+from crossmem.patterns import (
+    add_gaussian_noise,
+    flip_bits,
+    image_side,
+    load_patterns,
+    one_of_each,
+)
 from crossmem.randomness import generator
+from crossmem.theory import RECALLED
 
 METHODS = {
     "hebbian": HebbianMemory,
@@ -28,10 +49,11 @@ METHODS = {
     "equilibrium": EquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
-# Patterns per neuron and working weight at which a capacity search starts; it only saves time.
+# The same as `_first_load` for the single layer.
 FIRST_LOAD = {"hebbian": 0.1, "storkey": 0.1, "pseudo-inverse": 0.3, "equilibrium": 0.5}
 # The random-pattern pool need only exceed every capacity: Gardner's 2N, with room to spare.
 RANDOM_POOL = 3
+OUTCOMES = ["own pattern", "other pattern", "spurious", "moving"]
 
 
 def quantity(value, units, long_name, dims=()):
@@ -39,32 +61,92 @@ def quantity(value, units, long_name, dims=()):
     return xr.Variable(dims, value, {"units": units, "long_name": long_name})
 
 
-def make_memory(method, seed, *, optimizer="adam", steps=None, learning_rate=None):
+def hidden_sizes(neurons, layers=1, hidden=None):
+    """Sizes of the hidden layers of a stack.
+
+    Parameters
+    ----------
+    neurons : int
+        Visible neurons N.
+    layers : int
+        Layers of weights; 1 is the Hopfield network, without hidden neurons.
+    hidden : int, optional
+        Neurons of each hidden layer. By default as many as N² weights allow, so that all stacks
+        need the devices of the single layer: N/2 for two layers (paper, Fig. 4f), in general the
+        solution of 2Nh + (L - 2)h² = N².
+
+    Returns
+    -------
+    tuple of int
+    """
+    check_count(layers, "layers")
+    if layers == 1:
+        return ()
+    if hidden is None:
+        inner = layers - 2
+        share = (math.sqrt(inner + 1) - 1) / inner if inner else 0.5
+        hidden = int(neurons * share)
+    return (hidden,) * (layers - 1)
+
+
+def make_memory(
+    method, seed, *, hidden=(), activation="sign", optimizer="adam", steps=None, learning_rate=None
+):
     """An unfitted memory of the named method.
 
-    ``optimizer`` and ``steps`` are heeded by adaptive training alone, ``learning_rate`` by
-    equilibrium propagation too, in its own units.
+    All but the seed are heeded by adaptive training alone; ``learning_rate`` by equilibrium
+    propagation too, in its own units.
     """
     check_choice(method, "method", METHODS)
     if method == "adaptive":
         settings = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-        return AdaptiveMemory(seed=seed, **settings)
+        return AdaptiveMemory(hidden=hidden, activation=activation, seed=seed, **settings)
     if method == "equilibrium" and learning_rate is not None:
         return EquilibriumMemory(learning_rate=learning_rate)
     return METHODS[method]()
 
 
-def draw_pool(dataset, neurons, seed, count=None):
+def draw_pool(dataset, neurons, seed, count=None, *, binary=True):
     """Patterns in random order, (n, N): a new draw for each seed."""
     rng = generator(seed, "patterns", dataset, neurons)
     if dataset == "random" and count is None:
         count = RANDOM_POOL * neurons
-    return load_patterns(dataset, size=image_side(neurons), count=count, rng=rng)
+    return load_patterns(dataset, size=image_side(neurons), binary=binary, count=count, rng=rng)
 
 
-def masked_limits(neurons, fault_rate, seed):
-    """The paper's fault model for one square layer: a new map for each seed."""
-    return [WeightLimits.masked((neurons, neurons), fault_rate, generator(seed, "faults", neurons))]
+def corruption(activation, flip_rate, noise):
+    """A ``corrupt(patterns, rng)``: flipped bits for sign neurons, Gaussian noise for tanh."""
+    if activation == "tanh":
+        return lambda patterns, rng: add_gaussian_noise(patterns, noise, rng)
+    return lambda patterns, rng: flip_bits(patterns, flip_rate, rng)
+
+
+def masked_limits(shapes, fault_rate, seed):
+    """The paper's fault model for layers of shapes (n_out, n_in): a new map for each seed."""
+    rng = generator(seed, "faults", shapes[0][1])
+    return [WeightLimits.masked(shape, fault_rate, rng) for shape in shapes]
+
+
+def miswritten(memory, error, rng):
+    """A copy of a fitted memory whose devices miss their targets by a Gaussian error (Fig. 6b).
+
+    Parameters
+    ----------
+    memory : AssociativeMemory
+    error : float
+        Standard deviation in µS; no conductance falls below zero.
+    rng : numpy.random.Generator
+    """
+    check_not_negative(error, "error", 3.9)
+    spread = error / DeviceModel.g_max
+    wrong = copy.copy(memory)
+    wrong.layers_ = []
+    for layer in memory.layers_:
+        pair = np.stack((layer.weights, -layer.weights)).clip(0)
+        plus, minus = (pair + spread * rng.standard_normal(pair.shape)).clip(0)
+        weights = (plus - minus).astype(np.float32)
+        wrong.layers_.append(Layer(weights, layer.bias, layer.gain))
+    return wrong
 
 
 def stored_quality(
@@ -72,56 +154,78 @@ def stored_quality(
     dataset,
     neurons,
     patterns,
-    fault_rate,
-    method,
-    flip_rate,
+    method="adaptive",
+    layers=1,
+    hidden=None,
+    activation="sign",
+    fault_rate=0.0,
+    flip_rate=0.0,
+    noise=0.0,
+    conductance_error=0.0,
     cues,
     iterations,
     optimizer="adam",
     steps=None,
     learning_rate=None,
-    seed,
+    seeds,
 ):
-    """Recall of a given number of stored patterns through masked weights (Fig. 3g, 3h).
+    """Recall of a given number of stored patterns through masked weights (Fig. 3g, 3h, 4e).
 
     Parameters
     ----------
     dataset : str
         Name for `load_patterns`.
     neurons, patterns : int
-    fault_rate : float
-        Share of masked weights.
     method : str
         Key of `METHODS`.
-    flip_rate : float
-        Probability that a bit of the cue is flipped.
+    layers, hidden : int
+        As in `hidden_sizes`.
+    activation : {"sign", "tanh"}
+        Binary or continuous patterns.
+    fault_rate : float
+        Share of masked weights.
+    flip_rate, noise : float
+        Corruption of the cues: probability of a flipped bit for sign neurons, standard deviation
+        of Gaussian noise for tanh neurons.
+    conductance_error : float
+        As ``error`` of `miswritten`, in µS.
     cues, iterations : int
         As in `capacity.recall_quality`.
     optimizer, steps, learning_rate
         As in `make_memory`.
-    seed : int
+    seeds : list of int
+        Repetitions, trained as one batch where that is possible.
 
     Returns
     -------
     dict
-        ``cosine`` and ``worst_cosine``.
+        ``cosine`` and ``worst_cosine`` by seed.
     """
-    stored = draw_pool(dataset, neurons, seed, patterns)
-    limits = masked_limits(neurons, fault_rate, seed)
-    memory = make_memory(
-        method, seed, optimizer=optimizer, steps=steps, learning_rate=learning_rate
-    ).fit(stored, limits=limits)
-    quality = recall_quality(
-        memory,
-        stored,
-        lambda clean, rng: flip_bits(clean, flip_rate, rng),
-        generator(seed, "cues", neurons, patterns, flip_rate),
-        cues=cues,
-        iterations=iterations,
-    )
+    binary, sizes = activation == "sign", hidden_sizes(neurons, layers, hidden)
+    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    network = {"hidden": sizes, "activation": activation}
+    memories = [make_memory(method, seed, **network, **training) for seed in seeds]
+    stored = [draw_pool(dataset, neurons, seed, patterns, binary=binary) for seed in seeds]
+    shapes = memories[0].layer_shapes(neurons)
+    limits = [masked_limits(shapes, fault_rate, seed) for seed in seeds]
+    fit_batch(memories, stored, limits=limits)
+    corrupt, level = corruption(activation, flip_rate, noise), flip_rate if binary else noise
+    found = []
+    for seed, memory, own in zip(seeds, memories, stored, strict=True):
+        if conductance_error:
+            rng = generator(seed, "conductance error", neurons)
+            memory = miswritten(memory, conductance_error, rng)
+        rng = generator(seed, "cues", neurons, patterns, level)
+        found.append(recall_quality(memory, own, corrupt, rng, cues=cues, iterations=iterations))
+    cosines = {
+        "cosine": ([quality.mean for quality in found], "mean over patterns"),
+        "worst_cosine": ([quality.per_pattern for quality in found], "worst pattern"),
+    }
     return {
-        "cosine": quantity(quality.mean, "1", "cosine similarity, mean over patterns"),
-        "worst_cosine": quantity(quality.per_pattern, "1", "cosine similarity, worst pattern"),
+        name: xr.DataArray(
+            quantity(value, "1", f"cosine similarity, {what}", "seed"), coords={"seed": seeds}
+        )
+        for name, (value, what) in cosines.items()
     }
 
 
@@ -129,9 +233,13 @@ def storage_capacity(
     *,
     dataset,
     neurons,
-    fault_rate,
-    method,
-    flip_rate,
+    method="adaptive",
+    layers=1,
+    hidden=None,
+    activation="sign",
+    fault_rate=0.0,
+    flip_rate=0.0,
+    noise=0.0,
     threshold,
     cues,
     iterations,
@@ -139,9 +247,10 @@ def storage_capacity(
     criteria=CRITERIA,
     optimizer="adam",
     steps=None,
+    learning_rate=None,
     seed,
 ):
-    """Capacity, under one criterion or both, through masked weights (Fig. 3i, 3j).
+    """Capacity, under one criterion or both, through masked weights (Fig. 3i, 3j, 4f, 4g, 5f, 5g).
 
     Parameters
     ----------
@@ -151,24 +260,34 @@ def storage_capacity(
         As in `CapacitySearch.capacity`.
     criteria : list of str
         Of `capacity.CRITERIA`; they share their trainings.
-    dataset, neurons, fault_rate, method, flip_rate, cues, iterations, optimizer, steps, seed
+    dataset, neurons, method, layers, hidden, activation, fault_rate, flip_rate, noise
         As in `stored_quality`.
+    cues, iterations, optimizer, steps, learning_rate
+        As in `stored_quality`.
+    seed : int
 
     Returns
     -------
     dict
-        ``capacity`` by criterion, and the number of ``trainings`` it took.
+        ``capacity`` by criterion, the number of ``trainings`` it took, and the ``devices`` of the
+        network: two per weight.
     """
+    binary, sizes = activation == "sign", hidden_sizes(neurons, layers, hidden)
+    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    network = {"hidden": sizes, "activation": activation}
+    memory = make_memory(method, seed, **network, **training)
     search = CapacitySearch(
-        lambda: make_memory(method, seed, optimizer=optimizer, steps=steps),
-        draw_pool(dataset, neurons, seed),
-        lambda clean, rng: flip_bits(clean, flip_rate, rng),
-        limits=masked_limits(neurons, fault_rate, seed),
-        rng=generator(seed, "cues", neurons, flip_rate),
+        lambda: make_memory(method, seed, **network, **training),
+        draw_pool(dataset, neurons, seed, binary=binary),
+        corruption(activation, flip_rate, noise),
+        limits=masked_limits(memory.layer_shapes(neurons), fault_rate, seed),
+        rng=generator(seed, "cues", neurons, flip_rate if binary else noise),
         cues=cues,
         iterations=iterations,
     )
-    guess = max(round(FIRST_LOAD.get(method, 0.7) * neurons * (1 - fault_rate)), 1)
+    devices = memory.devices(neurons)
+    load = _first_load(method, dataset, neurons, sizes, binary)
+    guess = max(round(load * devices / (2 * neurons) * (1 - fault_rate)), 1)
     found = []
     for criterion in criteria:
         options = {"threshold": threshold, "resolution": resolution, "guess": guess}
@@ -180,56 +299,170 @@ def storage_capacity(
             coords={"criterion": list(criteria)},
         ),
         "trainings": quantity(len(search.qualities), "1", "trainings of the search"),
+        "devices": quantity(devices, "1", "memristors, two per weight"),
     }
+
+
+def _first_load(method, dataset, neurons, sizes, binary):
+    """Patterns per weight and neuron at which a capacity search starts; it only saves time."""
+    if not binary:
+        return 0.3 if sizes else 0.0
+    if sizes and dataset != "random":
+        return 0.12 * neurons**0.41  # images: found by such searches
+    return FIRST_LOAD.get(method, 0.7)
+
+
+def attractors(
+    *,
+    dataset,
+    neurons,
+    patterns,
+    layers=1,
+    hidden=None,
+    activation="sign",
+    levels,
+    cues,
+    iterations,
+    optimizer="adam",
+    steps=None,
+    learning_rate=None,
+    seed,
+):
+    """Where recall ends, how soon, and how firmly the stored patterns attract (Suppl. Notes 5–7).
+
+    A recall ends in its own pattern or another stored one (or its mirror image) if the cosine
+    similarity is at least 0.99, in a spurious state if it rests elsewhere, or it still moves.
+
+    Parameters
+    ----------
+    levels : list of float
+        Corruptions of the cues: flip rates for sign neurons, of which 0.5 is a random start, or
+        noise for tanh neurons.
+    dataset, neurons, patterns, layers, hidden, activation, cues, optimizer, steps, learning_rate
+        As in `stored_quality`.
+    iterations : int
+        Largest number of updates; allow more than recall does, so that slow ones can end.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``share`` of the recalls by level and outcome, mean ``settling`` time of those that rest,
+        and by stored pattern the spectral ``norm`` and ``radius`` of the Jacobian there.
+    """
+    binary, sizes = activation == "sign", hidden_sizes(neurons, layers, hidden)
+    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    memory = make_memory("adaptive", seed, hidden=sizes, activation=activation, **training)
+    stored = draw_pool(dataset, neurons, seed, patterns, binary=binary)
+    memory.fit(stored)
+    share, settling = [], []
+    for level in levels:
+        rng = generator(seed, "attractors", neurons, patterns, level)
+        starts = corruption(activation, level, level)(np.tile(stored, (cues, 1)), rng)
+        trace = memory.recall(starts, iterations=iterations, trace=True)
+        ended, rest = outcomes(memory, trace[-1], stored)
+        share.append([float((ended == name).mean()) for name in OUTCOMES])
+        settling.append(float(settling_time(trace)[rest].mean()) if rest.any() else np.nan)
+    coords = {"level": levels, "outcome": OUTCOMES}
+    jacobians = {
+        name: quantity([value(memory.layers_, x) for x in stored], "1", long_name, "pattern")
+        for name, value, long_name in (
+            ("norm", spectral_norm, "spectral norm of the Jacobian"),
+            ("radius", spectral_radius, "spectral radius of the Jacobian"),
+        )
+    }
+    return {
+        "share": xr.DataArray(
+            quantity(share, "1", "share of the recalls", ("level", "outcome")), coords=coords
+        ),
+        "settling": xr.DataArray(
+            quantity(settling, "iterations", "mean settling time", "level"),
+            coords={"level": levels},
+        ),
+        **jacobians,
+    }
+
+
+def outcomes(memory, states, stored):
+    """What each end state (n, N) is, of `OUTCOMES`, and whether it rests; starts cycle ``stored``.
+
+    Returns
+    -------
+    array (n,) of str, array (n,) of bool
+    """
+    rest = is_fixed_point(memory.layers_, states, activation=memory.activation)
+    similar = cosine(states[:, None, :], stored[None])
+    own = similar[np.arange(len(states)), np.arange(len(states)) % len(stored)]
+    other = np.abs(similar).max(axis=1)
+    cases = [own >= RECALLED, other >= RECALLED, rest]
+    return np.select(cases, OUTCOMES[:3], OUTCOMES[3]), rest
 
 
 def chip_recall(
     *,
     dataset,
     neurons,
-    stuck_off,
-    stuck_on,
-    flip_rate,
+    layers=1,
+    hidden=None,
+    activation="sign",
+    stuck_off=0.0,
+    stuck_on=0.0,
+    flip_rate=0.0,
+    noise=0.0,
     iterations,
     optimizer="adam",
     steps=None,
+    learning_rate=None,
     seed,
 ):
-    """One pattern of each class, stored on a programmed crossbar and recalled (Fig. 3b–f).
+    """One pattern of each class, on programmed crossbars, recalled (Fig. 3b–f, 4b–d, 5b–e).
 
     Parameters
     ----------
     stuck_off, stuck_on : float
-        Fault rates per device of the crossbar.
-    dataset, neurons, flip_rate, iterations, optimizer, steps, seed
+        Fault rates per device of the crossbars.
+    dataset, neurons, layers, hidden, activation, flip_rate, noise, iterations
+        As in `stored_quality`.
+    optimizer, steps, learning_rate, seed
         As in `stored_quality`.
 
     Returns
     -------
     dict
-        Target and read-out conductances, expected and measured products of the cues, and every
-        state with its energy and its cosine similarity.
+        Target and read-out conductances of each crossbar, its number in the name and the
+        dimensions if there are several; expected and measured products of the cues on the first;
+        every state with its cosine similarity and, for a single layer, its energy.
     """
-    rng = generator(seed, "chip", neurons)
-    stored = one_of_each(dataset, size=image_side(neurons), rng=rng)
-    cues = flip_bits(stored, flip_rate, rng)
-    crossbar = Crossbar.fabricate(neurons, neurons, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng)
-    limits = crossbar.characterize().weight_limits()
-    memory = make_memory("adaptive", seed, optimizer=optimizer, steps=steps)
-    memory.fit(stored, limits=[limits])
-    on_chip = program(memory, [crossbar], rng)
+    rng, binary = generator(seed, "chip", neurons), activation == "sign"
+    stored = one_of_each(dataset, size=image_side(neurons), binary=binary, rng=rng)
+    cues = corruption(activation, flip_rate, noise)(stored, rng)
+    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    sizes = hidden_sizes(neurons, layers, hidden)
+    memory = make_memory("adaptive", seed, hidden=sizes, activation=activation, **training)
+    crossbars = [
+        Crossbar.fabricate(*shape, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng)
+        for shape in memory.layer_shapes(neurons)
+    ]
+    memory.fit(stored, limits=[crossbar.characterize().weight_limits() for crossbar in crossbars])
+    on_chip = program(memory, crossbars, rng)
     states = on_chip.recall(cues, iterations=iterations, trace=True)
-    pairs, products = ("output", "input", "device"), ("pattern", "output")
+    results = {}
+    for k, (layer, crossbar) in enumerate(zip(memory.layers_, crossbars, strict=True), 1):
+        tail = f"_{k}" if layers > 1 else ""
+        pairs = (f"output{tail}", f"input{tail}", "device")
+        targets, readout = crossbar.targets(layer.weights), crossbar.read_conductance()
+        results[f"target{tail}"] = quantity(targets, "µS", "target", pairs)
+        results[f"readout{tail}"] = quantity(readout, "µS", "read-out conductance", pairs)
+    if layers == 1:
+        first, products = memory.layers_[0], ("pattern", "output")
+        measured = crossbars[0].multiply(cues, read_noise=True)
+        results["expected"] = quantity(cues @ first.weights.T, "G_max", "expected", products)
+        results["measured"] = quantity(measured, "G_max", "measured product", products)
+        value = energy(on_chip.layers_[0], states)
+        results["energy"] = quantity(value, "1", "energy", ("iteration", "pattern"))
     trace = ("iteration", "pattern")
-    return {
-        "target": quantity(crossbar.targets(memory.layers_[0].weights), "µS", "target", pairs),
-        "readout": quantity(crossbar.read_conductance(), "µS", "read-out conductance", pairs),
-        "expected": quantity(cues @ memory.layers_[0].weights.T, "G_max", "expected", products),
-        "measured": quantity(
-            crossbar.multiply(cues, read_noise=True), "G_max", "measured product", products
-        ),
-        "pattern_pixels": quantity(stored, "1", "stored pattern", ("pattern", "input")),
-        "state": quantity(states, "1", "neuron state", (*trace, "input")),
-        "energy": quantity(energy(on_chip.layers_[0], states), "1", "energy", trace),
+    return results | {
+        "pattern_pixels": quantity(stored, "1", "stored pattern", ("pattern", "pixel")),
+        "state": quantity(states, "1", "neuron state", (*trace, "pixel")),
         "cosine": quantity(cosine(states, stored[None]), "1", "cosine similarity", trace),
     }

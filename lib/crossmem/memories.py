@@ -68,14 +68,36 @@ class AssociativeMemory(BaseEstimator):
             For patterns or limits that the memory cannot take; the message says why.
         """
         self._check_parameters()
-        patterns = check_patterns(patterns, binary=self.activation == "sign").astype(np.float32)
+        patterns = self._check_stored(patterns)
         limits = check_limits(limits, self.layer_shapes(patterns.shape[1]))
-        self.layers_ = self._learn(patterns, limits)
-        self.limits_, self.n_features_in_ = limits, patterns.shape[1]
-        return self
+        return self._keep(self._learn(patterns, limits), limits)
 
     def _check_parameters(self):
         """Raise for constructor parameters that training cannot use."""
+
+    def _check_stored(self, patterns):
+        """Patterns to store, as float32, if they are of the kind that the activation returns."""
+        patterns = check_patterns(patterns)
+        binary = bool((np.abs(patterns) == 1).all())
+        if binary != (self.activation == "sign"):
+            raise ValueError(
+                "the patterns are all ±1, which tanh never reaches: use activation='sign'"
+                if binary
+                else "the patterns hold values other than ±1, which activation='sign' cannot "
+                "return: use AdaptiveMemory(activation='tanh'), or binarise them with "
+                "numpy.where(patterns > 0, 1, -1)"
+            )
+        return patterns.astype(np.float32)
+
+    def _keep(self, layers, limits):
+        """Take fitted layers."""
+        self.layers_, self.limits_ = layers, limits
+        self.n_features_in_ = layers[0].weights.shape[1]
+        return self
+
+    def devices(self, neurons):
+        """Number of memristors that a memory of that many visible neurons needs, two per weight."""
+        return sum(2 * n_out * n_in for n_out, n_in in self.layer_shapes(neurons))
 
     def layer_shapes(self, neurons):
         """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
@@ -141,7 +163,7 @@ class AssociativeMemory(BaseEstimator):
                 )
         attributes = {
             "memory": type(self).__name__,
-            "settings": json.dumps(self.get_params(), default=int),
+            "settings": json.dumps(self.get_params(), default=np.generic.item),
         }
         return xr.Dataset(variables, attrs=attributes)
 
@@ -334,7 +356,8 @@ class AdaptiveMemory(AssociativeMemory):
     def _check_parameters(self):
         check_choice(self.activation, "activation", dynamics.ACTIVATIONS)
         sizes = self.hidden if isinstance(self.hidden, tuple | list) else None
-        if sizes is None or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        whole = lambda n: isinstance(n, int | np.integer) and not isinstance(n, bool)  # noqa: E731
+        if sizes is None or not all(whole(n) and n > 0 for n in sizes):
             raise ValueError(
                 f"hidden={self.hidden!r} must be a tuple of whole numbers of at least 1, "
                 "such as (32,), or () for a single layer"
@@ -346,37 +369,101 @@ class AdaptiveMemory(AssociativeMemory):
         check_count(self.seed, "seed", least=0)
 
     def _learn(self, patterns, limits):
-        rng = np.random.default_rng(self.seed)
-        recipe = self.recipe(limits)
-        gains = [readout_gain(limit, recipe.loss) for limit in limits]
-        weights = [initial_weights(limit.shape, rng) for limit in limits]
-        biases = [np.zeros((1, limit.shape[0]), np.float32) for limit in limits]
-        trained = train(
-            patterns[None],
-            [w[None] for w in weights],
-            limits=[
-                (gain * limit.low[None], gain * limit.high[None])
-                for gain, limit in zip(gains, limits, strict=True)
-            ],
-            biases=biases if self.bias else None,
-            recipe=recipe,
-            corrupt=self._corruption(rng),
-        )
-        self.loss_, self.steps_ = float(trained.losses[0]), int(trained.steps[0])
-        return [
-            normalised_layer(w[0], b[0], gain, limit)
-            for w, b, gain, limit in zip(
-                trained.weights, trained.biases or biases, gains, limits, strict=True
-            )
-        ]
+        return _learn_batch([self], patterns[None], [limits])[0]
 
-    def _corruption(self, rng):
-        """Writer of fresh training cues, or None for clean ones."""
-        if not self.cue_noise:
-            return None
-        if self.activation == "tanh":
-            return lambda targets, out: gaussian_cues(targets, self.cue_noise, rng, out)
-        return lambda targets, out: flipped_cues(targets, self.cue_noise, rng, out)
+    def _write_cues(self, targets, out, rng):
+        """Write fresh training cues of the targets into ``out``."""
+        corrupt = gaussian_cues if self.activation == "tanh" else flipped_cues
+        corrupt(targets, self.cue_noise, rng, out)
+
+
+def fit_batch(memories, patterns, *, limits=None):
+    """Fit several memories of equal shape, those that can as one stacked batch.
+
+    Small networks spend most of a training step on the overhead of calls; a batch shares it. Each
+    memory ends as `AssociativeMemory.fit` would leave it.
+
+    Parameters
+    ----------
+    memories : list of AssociativeMemory
+        R of them, unfitted.
+    patterns : array_like (R, P, N)
+        What each memory stores.
+    limits : list of R lists of WeightLimits or None, optional
+        As in `AssociativeMemory.fit`, for each memory.
+
+    Returns
+    -------
+    list of AssociativeMemory
+        The same objects.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of memories, pattern sets and limits differ, or `fit` would raise.
+    """
+    limits = [None] * len(memories) if limits is None else limits
+    if not len(memories) == len(patterns) == len(limits):
+        raise ValueError(
+            f"{len(memories)} memories, {len(patterns)} sets of patterns and {len(limits)} of "
+            "limits: pass one of each per memory"
+        )
+    groups = {}
+    for memory, stored, own in zip(memories, patterns, limits, strict=True):
+        if not isinstance(memory, AdaptiveMemory):
+            memory.fit(stored, limits=own)
+            continue
+        memory._check_parameters()
+        stored = memory._check_stored(stored)
+        own = check_limits(own, memory.layer_shapes(stored.shape[1]))
+        alike = json.dumps(memory.get_params() | {"seed": None}, default=np.generic.item)
+        key = (alike, memory.recipe(own), stored.shape)
+        groups.setdefault(key, []).append((memory, stored, own))
+    for group in groups.values():
+        members, stored, own = (list(column) for column in zip(*group, strict=True))
+        learned = _learn_batch(members, np.stack(stored), own)
+        for memory, layers, limit in zip(members, learned, own, strict=True):
+            memory._keep(layers, limit)
+    return memories
+
+
+def _learn_batch(memories, patterns, limits):
+    """Layers of R adaptive memories that differ in nothing but seed, patterns and limits.
+
+    ``patterns`` is an array (R, P, N), ``limits`` a list of R checked lists.
+    """
+    one, recipe = memories[0], memories[0].recipe(limits[0])
+    rngs = [np.random.default_rng(memory.seed) for memory in memories]
+    gains = [[readout_gain(limit, recipe.loss) for limit in own] for own in limits]
+    weights = [
+        [initial_weights(limit.shape, rng) for limit in own]
+        for own, rng in zip(limits, rngs, strict=True)
+    ]
+    bounds = [
+        [(gain * limit.low, gain * limit.high) for gain, limit in zip(*pair, strict=True)]
+        for pair in zip(gains, limits, strict=True)
+    ]
+    stack = lambda rows: [np.stack(column) for column in zip(*rows, strict=True)]  # noqa: E731
+    biases = [np.zeros((len(memories), limit.shape[0]), np.float32) for limit in limits[0]]
+
+    def corrupt(targets, out):
+        for memory, rng, clean, cues in zip(memories, rngs, targets, out, strict=True):
+            memory._write_cues(clean, cues, rng)
+
+    trained = train(
+        patterns,
+        stack(weights),
+        limits=[stack(pairs) for pairs in zip(*bounds, strict=True)],
+        biases=biases if one.bias else None,
+        recipe=recipe,
+        corrupt=corrupt if one.cue_noise else None,
+    )
+    learned = []
+    for r, memory in enumerate(memories):
+        memory.loss_, memory.steps_ = float(trained.losses[r]), int(trained.steps[r])
+        parts = zip(trained.weights, trained.biases or biases, gains[r], limits[r], strict=True)
+        learned.append([normalised_layer(w[r], b[r], gain, limit) for w, b, gain, limit in parts])
+    return learned
 
 
 def flipped_cues(targets, rate, rng, out):

@@ -31,6 +31,14 @@ METHOD_STYLE = {
     "multilayer": {"color": "#000000", "marker": "P", "label": "adaptive, hidden layer"},
     "noise-trained": {"color": "#E69F00", "marker": "X", "label": "noise-trained"},
 }
+# Stacks by their layers of weights: the Hopfield network, one hidden layer, and deeper.
+LAYER_STYLE = {
+    1: METHOD_STYLE["adaptive"] | {"label": "single layer"},
+    2: METHOD_STYLE["multilayer"] | {"label": "one hidden layer"},
+    3: {"color": "#0072B2", "marker": "s", "label": "two hidden layers"},
+    4: {"color": "#009E73", "marker": "^", "label": "three hidden layers"},
+}
+STYLES = {"method": METHOD_STYLE, "layers": LAYER_STYLE}
 ACCENT = METHOD_STYLE["adaptive"]["color"]  # for panels of a single quantity
 
 STYLE = {
@@ -137,15 +145,22 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
     ax.fill_between(values[x], low, high, color=colour, alpha=0.2, linewidth=0, zorder=order)
 
 
-def method_curves(ax, values, x, *, spread="quartiles", **style):
-    """Draw one `curve` per entry of the coordinate ``method``, each in its `METHOD_STYLE`.
+def method_curves(ax, values, x, *, by="method", spread="quartiles", **style):
+    """Draw one `curve` per method, or per number of layers, each in its own style.
 
-    The weakest methods come first, so that the prominent one lies on top; ``style`` overrides.
+    The weakest come first, so that the prominent one lies on top; ``style`` overrides.
+
+    Parameters
+    ----------
+    ax, values, x, spread
+        As in `curve`, with ``by`` as one more dimension of the values.
+    by : {"method", "layers"}
+        The coordinate whose entries are told apart, as in `METHOD_STYLE` and `LAYER_STYLE`.
     """
-    known = [method for method in METHOD_STYLE if method in values["method"].values]
-    for method in known:
-        chosen = values.sel({"method": method})  # as a keyword it would be an option of `sel`
-        curve(ax, chosen, x, spread=spread, **METHOD_STYLE[method] | style)
+    styles = STYLES[check_choice(by, "by", STYLES)]
+    for entry in (name for name in styles if name in values[by].values):
+        chosen = values.sel({by: entry})  # as a keyword, `method` would be an option of `sel`
+        curve(ax, chosen, x, spread=spread, **styles[entry] | style)
 
 
 def theory_line(ax, x, y, label):

@@ -12,6 +12,7 @@ from crossmem.dynamics import (
     is_fixed_point,
     jacobian,
     recall,
+    settling_time,
     spectral_norm,
     spectral_radius,
     step,
@@ -103,6 +104,47 @@ def test_cues_are_left_alone(rng):
     for update in ("synchronous", "asynchronous"):
         recall(random_stack(rng, (6, 6)), cues, update=update)
     np.testing.assert_array_equal(cues, before)
+
+
+# Settling
+
+
+def one_neuron(*values):
+    """The trace of a single recall of a single neuron."""
+    return np.array(values, dtype=float)[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 1, 1, 1], 0),
+        ([-1, 1, 1, 1], 1),
+        ([-1, -1, 1, 1], 2),
+        ([-1, 1, -1, 1], 3),  # still moving
+        ([1, -1, 1, 1], 2),  # goes and comes back
+        ([1], 0),
+    ],
+)
+def test_settling_time_by_hand(values, expected):
+    assert settling_time(one_neuron(*values)).tolist() == [expected]
+
+
+def test_settling_time_is_that_of_the_slowest_neuron_of_each_recall():
+    trace = np.ones((5, 3, 2))
+    trace[:2, 0, 0] = trace[:3, 0, 1] = -1  # neurons that settle after 2 and 3 updates
+    trace[:1, 1, 1] = -1
+    assert settling_time(trace).tolist() == [3, 1, 0]
+
+
+def test_settling_time_within_a_tolerance():
+    approach = one_neuron(*(1 - 0.5 ** np.arange(12)), 1)
+    assert settling_time(approach, tolerance=0.3).tolist() == [2]  # 0, 0.5, 0.75
+    assert settling_time(approach, tolerance=0.03).tolist() == [6]  # 2⁻⁶ = 0.016
+
+
+def test_settling_time_of_a_cycle_is_the_number_of_iterations():
+    trace = recall([layer([[0, 1], [1, 0]])], [[1, -1], [1, 1]], iterations=4, trace=True)
+    assert settling_time(trace).tolist() == [4, 0]
 
 
 # Asynchronous recall

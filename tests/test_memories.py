@@ -11,18 +11,20 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.devices import DeviceModel
+from crossmem.dynamics import cosine, is_fixed_point
 from crossmem.memories import (
     AdaptiveMemory,
     EquilibriumMemory,
     HebbianMemory,
     PseudoInverseMemory,
     StorkeyMemory,
+    fit_batch,
     flipped_cues,
     from_dataset,
     gaussian_cues,
     program,
 )
-from crossmem.patterns import flip_bits, one_of_each
+from crossmem.patterns import flip_bits, load_patterns, one_of_each
 from crossmem.results import load, save
 from crossmem.training import Recipe, train
 
@@ -298,7 +300,120 @@ def test_training_cues_have_the_asked_noise(rng):
     assert np.mean(cues == targets) == pytest.approx(0.5, abs=0.01)  # half the noise points outward
 
 
+def test_a_stored_digit_is_an_attracting_fixed_point_of_a_tanh_stack(rng):
+    digits = load_patterns("digits", binary=False, count=4, rng=rng)
+    memory = AdaptiveMemory(hidden=(32,), activation="tanh", learning_rate=3e-3, steps=4000)
+    memory.fit(digits)
+    cues = np.clip(digits + rng.normal(0, 0.1, digits.shape), -1, 1)
+    for start in (digits, cues):
+        ended = memory.recall(start, iterations=100)
+        assert is_fixed_point(memory.layers_, ended, activation="tanh", tolerance=1e-3).all()
+        assert cosine(ended, digits).min() > 0.99
+
+
+# Batches
+
+
+def assert_same_memories(together, alone):
+    """Bit for bit: layers, limits, loss and steps."""
+    for one, other in zip(together, alone, strict=True):
+        for a, b in zip(one.layers_, other.layers_, strict=True):
+            np.testing.assert_array_equal(a.weights, b.weights)
+            np.testing.assert_array_equal(a.bias, b.bias)
+            assert a.gain == b.gain
+        for a, b in zip(one.limits_, other.limits_, strict=True):
+            np.testing.assert_array_equal(a.low, b.low)
+        assert one.n_features_in_ == other.n_features_in_
+        for name in ("loss_", "steps_"):
+            assert getattr(one, name, None) == getattr(other, name, None)
+
+
+def fitted_alone(memories, patterns, limits):
+    return [
+        clone(memory).fit(stored, limits=own)
+        for memory, stored, own in zip(memories, patterns, limits, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 6)])
+@pytest.mark.parametrize("activation", ["sign", "tanh"])
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
+@pytest.mark.parametrize("options", [{}, {"cue_noise": 0.05}, {"bias": True}], ids=str)
+def test_a_batch_equals_memories_fitted_alone(rng, hidden, activation, optimizer, options):
+    """Each has its own mask; Adam's rate depends on it, so that there the batch splits."""
+    options = options | {"hidden": hidden, "activation": activation, "optimizer": optimizer}
+    memories = [AdaptiveMemory(steps=80, tolerance=0.3, seed=s, **options) for s in (0, 1, 2)]
+    draw = (lambda: signs(rng, 4, 16)) if activation == "sign" else lambda: 0.8 * signs(rng, 4, 16)
+    patterns = [draw() for _ in memories]
+    limits = [
+        [WeightLimits.masked(shape, rate, rng) for shape in memories[0].layer_shapes(16)]
+        for rate in (0.2, 0.5, 0.2)
+    ]
+    alone = fitted_alone(memories, patterns, limits)
+    assert len({memory.loss_ for memory in alone}) == 3
+    batch = fit_batch(memories, patterns, limits=limits)
+    assert all(one is other for one, other in zip(batch, memories, strict=True))
+    assert_same_memories(batch, alone)
+
+
+def test_members_of_a_batch_stop_at_their_own_step(rng):
+    memories = [AdaptiveMemory(hidden=(8,), tolerance=1e-3, learning_rate=0.01) for _ in range(3)]
+    patterns = [signs(rng, 2, 12), np.ones((2, 12)), signs(rng, 2, 12)]
+    alone = fitted_alone(memories, patterns, [None] * 3)
+    assert len({memory.steps_ for memory in alone}) == 3
+    assert_same_memories(fit_batch(memories, patterns), alone)
+
+
+def test_a_batch_may_mix_kinds_sizes_settings_and_limits(rng):
+    shape = (16, 16)
+    memories = [
+        AdaptiveMemory(steps=60),
+        PseudoInverseMemory(),
+        AdaptiveMemory(steps=60, seed=1),
+        AdaptiveMemory(steps=30),
+        AdaptiveMemory(steps=60, hidden=(5,)),
+        AdaptiveMemory(steps=60),
+    ]
+    patterns = [signs(rng, count, 16) for count in (3, 3, 3, 3, 3, 5)]
+    masked, chip = WeightLimits.masked(shape, 0.3, rng), chip_limits(rng, shape)
+    limits = [[masked], [masked], [chip], None, [chip_limits(rng, (5, 16)), None], None]
+    alone = fitted_alone(memories, patterns, limits)
+    assert_same_memories(fit_batch(memories, patterns, limits=limits), alone)
+
+
+def test_noise_belongs_to_its_member(rng):
+    """Members with and without noise differ in nothing else that training looks at."""
+    levels = [np.float32(0.0), np.float32(0.2), np.float32(0.4)]
+    memories = [AdaptiveMemory(activation="tanh", steps=30, cue_noise=noise) for noise in levels]
+    patterns = 3 * [rng.uniform(-0.9, 0.9, (3, 9))]
+    alone = fitted_alone(memories, patterns, [None] * 3)
+    assert len({memory.loss_ for memory in alone}) == 3
+    assert_same_memories(fit_batch(memories, patterns), alone)
+
+
+def test_a_batch_needs_one_of_each_per_memory(rng):
+    memories = [AdaptiveMemory(steps=5), AdaptiveMemory(steps=5)]
+    with pytest.raises(ValueError, match=r"^2 memories, 3 sets of .* and 2 of .* one of each"):
+        fit_batch(memories, signs(rng, 3, 2, 9))
+    with pytest.raises(ValueError, match=r"^2 memories, 2 sets of .* and 1 of .* one of each"):
+        fit_batch(memories, signs(rng, 2, 2, 9), limits=[None])
+    with pytest.raises(ValueError, match="use activation='sign'"):
+        fit_batch([AdaptiveMemory(activation="tanh")], signs(rng, 1, 2, 9))
+    assert fit_batch([], []) == []
+
+
 # Limits and chips
+
+
+@pytest.mark.parametrize(("neurons", "hidden"), [(64, 16), (36, 40)])
+def test_devices_are_two_per_weight(rng, neurons, hidden):
+    assert HebbianMemory().devices(neurons) == AdaptiveMemory().devices(neurons) == 2 * neurons**2
+    stack = AdaptiveMemory(hidden=(hidden,))
+    assert stack.devices(neurons) == 2 * (neurons * hidden + hidden * neurons)
+    deep = AdaptiveMemory(hidden=(hidden, 5))
+    for memory in (stack, deep):
+        crossbars = [Crossbar.fabricate(*s, rng=rng) for s in memory.layer_shapes(neurons)]
+        assert memory.devices(neurons) == sum(crossbar.devices for crossbar in crossbars)
 
 
 def chip_limits(rng, shape):
@@ -511,8 +626,8 @@ def test_score_is_the_mean_cosine(rng):
         (np.full((2, 4), np.nan), "NaN"),
         (np.ones(4), r"shape \(4,\).*patterns\[None, :\]"),
         (np.ones((0, 4)), r"shape \(0, 4\)"),
-        (np.full((2, 4), 0.5), r"other than -1 and \+1"),
-        (np.full((2, 4), 2.0), r"other than -1 and \+1"),
+        (np.full((2, 4), 0.5), "other than ±1, which activation='sign' cannot return: use .* or"),
+        (np.full((2, 4), 2.0), r"reach 2 .* must lie in \[-1, 1\]; scale them"),
     ],
 )
 def test_bad_patterns(memory, patterns, message):
@@ -555,6 +670,10 @@ def test_bad_cues(rng):
     [
         ({"hidden": (0,)}, r"hidden=\(0,\) must be a tuple of whole numbers of at least 1"),
         ({"hidden": (2.5,)}, r"hidden=\(2.5,\) must be a tuple"),
+        ({"hidden": (-3,)}, r"hidden=\(-3,\) must be a tuple .* such as \(32,\), or \(\) for"),
+        ({"hidden": (8, 0)}, r"hidden=\(8, 0\) must be a tuple of whole numbers of at least 1"),
+        ({"hidden": (True,)}, r"hidden=\(True,\) must be a tuple of whole numbers"),
+        ({"hidden": (np.True_,)}, r"hidden=\(np.True_,\) must be a tuple of whole numbers"),
         ({"hidden": 16}, "hidden=16 must be a tuple"),
         ({"activation": "relu"}, "activation='relu' is unknown: choose one of"),
         (
@@ -604,10 +723,46 @@ def test_continuous_patterns_must_fit_tanh():
         AdaptiveMemory(activation="tanh").fit(np.full((2, 4), 1.5))
 
 
+@pytest.mark.parametrize("hidden", [(), (3,)])
+def test_patterns_and_activation_must_fit_each_other(rng, hidden):
+    binary, continuous = signs(rng, 2, 4), rng.uniform(-0.9, 0.9, (2, 4))
+    with pytest.raises(ValueError, match=r"all ±1, which tanh never .*: use activation='sign'"):
+        AdaptiveMemory(hidden=hidden, activation="tanh").fit(binary)
+    with pytest.raises(ValueError, match=r"use AdaptiveMemory\(activation='tanh'\), or binarise"):
+        AdaptiveMemory(hidden=hidden).fit(continuous)
+
+
+def test_bad_continuous_cues(rng):
+    memory = AdaptiveMemory(activation="tanh", steps=5).fit(rng.uniform(-0.9, 0.9, (2, 4)))
+    for bad in (np.nan, np.inf):
+        cues = np.array([[0.1, bad, 0.3, 0.4]])
+        with pytest.raises(ValueError, match="hold NaN or infinity, .*; remove those rows"):
+            memory.recall(cues)
+    with pytest.raises(ValueError, match=r"reach 3 in magnitude, .*; scale them first"):
+        memory.recall(np.full((1, 4), 3.0))
+
+
+def test_a_stack_takes_limits_for_every_layer(rng):
+    memory, masked = AdaptiveMemory(hidden=(3,), steps=5), WeightLimits.masked((3, 8), 0.5, rng)
+    with pytest.raises(ValueError, match=r"1 limits for 2 layer\(s\): pass one .* per layer"):
+        memory.fit(signs(rng, 2, 8), limits=[masked])
+    with pytest.raises(ValueError, match=r"shape \(3, 8\) for a layer of shape \(8, 3\)"):
+        memory.fit(signs(rng, 2, 8), limits=[masked, masked])
+    with pytest.raises(ValueError, match=r"low 1 exceeds high 0"):
+        memory.fit(signs(rng, 2, 8), limits=[None, WeightLimits(np.ones((8, 3)), np.zeros((8, 3)))])
+
+
+def test_none_leaves_one_layer_of_a_stack_unbounded(rng):
+    masked = WeightLimits.masked((3, 8), 0.5, rng)
+    memory = AdaptiveMemory(hidden=(3,), steps=5).fit(signs(rng, 2, 8), limits=[masked, None])
+    assert (memory.layers_[0].weights[~masked.working] == 0).all()
+    assert memory.layers_[1].weights.all()
+
+
 # keeping a memory
 
 
-@pytest.mark.parametrize("hidden", [(), (6,)])
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5)])
 def test_a_saved_memory_recalls_bit_for_bit(rng, tmp_path, hidden):
     patterns = rng.uniform(-1, 1, (3, 16))
     limits = [
@@ -654,3 +809,8 @@ def test_likely_slips_get_a_sentence(rng):
 def test_a_size_may_be_a_numpy_integer(rng):
     memory = AdaptiveMemory(hidden=(np.int64(4),), optimizer="adam", steps=5).fit(signs(rng, 2, 8))
     assert from_dataset(memory.to_dataset()).hidden == (4,)
+
+
+def test_a_rate_may_be_a_numpy_float(rng):
+    memory = AdaptiveMemory(learning_rate=np.float32(1e-3), steps=5).fit(signs(rng, 2, 8))
+    assert from_dataset(memory.to_dataset()).learning_rate == np.float32(1e-3)

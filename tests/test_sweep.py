@@ -27,7 +27,7 @@ SMALL = {
     "flip_rate": 0.0,
     "cues": 1,
     "iterations": 1,
-    "seed": 0,
+    "seeds": [0],
 }
 POINTS = '''"""Experiments of the tests, in a module that workers can import."""
 import os

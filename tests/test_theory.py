@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.stats import norm, uniform
 
 from crossmem import theory
 
@@ -89,10 +89,70 @@ def test_one_step_capacity():
     assert theory.one_step_capacity(0.9, 0.95) > theory.one_step_capacity(0.9, 0.99)
 
 
-def test_hidden_layer_bound_counts_the_weights():
+def test_counting_bound_counts_the_weights():
     """400-200-400 has 160,000 weights, 320,000 bits; a pattern of 400 bits takes 400 of them."""
-    assert theory.hidden_layer_bound(200) == 320_000 / 400
-    assert theory.hidden_layer_bound(200, bits_per_pixel=0.5) == 1600
+    assert theory.counting_bound(160_000, 400) == 320_000 / 400
+    assert theory.counting_bound(160_000, 400, bits_per_pixel=0.5) == 1600
+
+
+def test_counting_bound_of_one_layer_is_gardner_s_and_of_two_four_per_hidden_neuron():
+    neurons, hidden = np.array([64, 144, 400]), np.array([32, 10, 200])
+    gardner = theory.gardner_capacity() * neurons
+    np.testing.assert_allclose(theory.counting_bound(neurons**2, neurons), gardner)
+    two_layers = theory.counting_bound(2 * neurons * hidden, neurons, 0.3)
+    np.testing.assert_allclose(two_layers, 4 * hidden / 0.3)
+
+
+# Information in an image
+
+
+def binary_entropy(chance):
+    return -chance * np.log2(chance) - (1 - chance) * np.log2(1 - chance)
+
+
+def test_random_pixels_hold_a_bit_and_constant_ones_none(rng):
+    fair = theory.bits_per_pixel(rng.choice([-1.0, 1.0], (2000, 64)))
+    assert 1 <= fair < 1.05  # 64 contexts, counted on 1000 images, cost 64/(2000 ln 2) bits
+    assert theory.bits_per_pixel(np.ones((2000, 64))) < 0.01
+    half_black = np.repeat([[1.0, -1.0]], 32, axis=1).ravel() * np.ones((2000, 1))
+    assert theory.bits_per_pixel(half_black) < 0.01
+
+
+def test_biased_pixels_hold_their_binary_entropy(rng):
+    images = np.where(rng.random((20_000, 16)) < 0.2, 1.0, -1.0)
+    assert theory.bits_per_pixel(images) == pytest.approx(binary_entropy(0.2), abs=0.01)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_pixels_that_copy_a_neighbour_hold_what_the_neighbour_leaves_open(rng, transposed):
+    """Each row (or column) is a Markov chain: a fair pixel, then 0.9 to repeat the one before."""
+    steps = np.where(rng.random((20_000, 6, 6)) < 0.9, 1, -1)
+    steps[:, :, 0] = rng.choice([-1, 1], (20_000, 6))
+    images = np.cumprod(steps, axis=2)
+    images = (images.swapaxes(1, 2) if transposed else images).reshape(-1, 36)
+    expected = (1 + 5 * binary_entropy(0.1)) / 6
+    assert theory.bits_per_pixel(images) == pytest.approx(expected, abs=0.01)
+
+
+def test_bits_per_pixel_do_not_depend_on_the_sign(rng):
+    images = np.where(rng.random((500, 25)) < 0.3, 1.0, -1.0)
+    assert theory.bits_per_pixel(-images) == pytest.approx(theory.bits_per_pixel(images))
+
+
+def test_an_image_is_square():
+    with pytest.raises(ValueError, match="neurons is 10, .* nearest are 9 and 16"):
+        theory.bits_per_pixel(np.ones((90, 10)))
+
+
+@pytest.mark.parametrize("similarity", [0.9, 0.99, 0.999])
+def test_rate_distortion_bits_are_shannon_s_lower_bound(similarity):
+    """h(x) less the entropy of a Gaussian whose variance is the distortion."""
+    pixel = uniform(-1, 2)
+    error = norm(scale=np.sqrt(pixel.var() * (1 - similarity**2)))
+    expected = (pixel.entropy() - error.entropy()) / np.log(2)
+    assert theory.rate_distortion_bits(similarity) == pytest.approx(expected)
+    similarities = np.full(3, similarity)
+    np.testing.assert_allclose(theory.rate_distortion_bits(similarities), expected)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +176,25 @@ def test_bad_overlap(overlap):
 def test_bad_connectivity():
     with pytest.raises(ValueError, match=r"connectivity 3 is a fraction"):
         theory.gardner_capacity(connectivity=3)
+
+
+def test_gaussian_bits_of_white_noise_are_half_the_log_of_the_distortion():
+    white = np.random.default_rng(0).standard_normal((40_000, 9)) / 10
+    expected = -0.5 * np.log2(1 - 0.99**2)
+    assert theory.gaussian_bits_per_pixel(white, 0.99) == pytest.approx(expected, abs=0.01)
+
+
+def test_gaussian_bits_fill_the_weak_directions_last():
+    """Two variances by hand: 1 and 0.01, at a distortion that leaves the weak one untouched."""
+    rng = np.random.default_rng(1)
+    draws = rng.standard_normal((200_000, 2)) * [1.0, 0.1]
+    # D = (1 - s²)(1 + 0.01) = 0.0601 at s² = 0.9405: θ = 0.0501 > 0.01 spends bits on one only
+    similarity = np.sqrt(1 - 0.0601 / 1.01)
+    expected = 0.5 * np.log2(1 / 0.0501) / 2
+    found = theory.gaussian_bits_per_pixel(draws / 10, similarity)
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_gaussian_bits_of_nearly_constant_images_are_zero():
+    flat = 0.5 + 1e-3 * np.random.default_rng(2).standard_normal((1000, 4))
+    assert theory.gaussian_bits_per_pixel(flat, 0.99) == 0

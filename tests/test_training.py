@@ -60,13 +60,19 @@ def central_differences(function, arrays, width=1e-6):
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 @pytest.mark.parametrize("sizes", [(6, 6), (6, 4, 6), (6, 4, 5, 6)])
 @pytest.mark.parametrize("with_bias", [False, True])
-def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias):
+@pytest.mark.parametrize("bounded", [False, True])
+def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded):
+    """Within limits, at the weights that the limits allow: too large, stuck and masked ones."""
     weights, biases = network(rng, sizes)
     targets, cues = signs(rng, 1, 5, 6), rng.uniform(-1, 1, (1, 5, 6))
+    limits = unbounded(weights)
+    if bounded:
+        highs = [rng.choice([0.0, 0.2, np.inf], w.shape).astype(np.float32) for w in weights]
+        limits = [(-high, high) for high in highs]
     trainer = Trainer(
         targets,
         weights,
-        unbounded(weights),
+        limits,
         biases if with_bias else None,
         Recipe(loss=loss),
         corrupt=lambda clean, out: np.copyto(out, cues),
@@ -74,6 +80,8 @@ def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias):
     trainer.show()
     trainer.backward()
 
+    if bounded:
+        weights = [np.clip(w, -high, high) for w, high in zip(weights, highs, strict=True)]
     weights = [w[0].astype(float) for w in weights]
     biases = [b[0].astype(float) * with_bias for b in biases]
     expected = central_differences(

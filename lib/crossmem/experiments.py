@@ -49,8 +49,6 @@ METHODS = {
     "equilibrium": EquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
-# The same as `_first_load` for the single layer.
-FIRST_LOAD = {"hebbian": 0.1, "storkey": 0.1, "pseudo-inverse": 0.3, "equilibrium": 0.5}
 # The random-pattern pool need only exceed every capacity: Gardner's 2N, with room to spare.
 RANDOM_POOL = 3
 OUTCOMES = ["own pattern", "other pattern", "spurious", "moving"]
@@ -78,9 +76,18 @@ def hidden_sizes(neurons, layers=1, hidden=None):
     Returns
     -------
     tuple of int
+
+    Raises
+    ------
+    ValueError
+        For hidden neurons without a hidden layer, or a size below 1.
     """
     check_count(layers, "layers")
+    if hidden is not None:
+        check_count(hidden, "hidden")
     if layers == 1:
+        if hidden is not None:
+            raise ValueError(f"hidden={hidden} with layers=1: a hidden layer needs layers=2")
         return ()
     if hidden is None:
         inner = layers - 2
@@ -101,6 +108,11 @@ def make_memory(
     if method == "adaptive":
         settings = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
         return AdaptiveMemory(hidden=hidden, activation=activation, seed=seed, **settings)
+    if hidden or activation != "sign":
+        raise ValueError(
+            f"method={method!r} knows one layer of sign neurons only: use method='adaptive' for "
+            "hidden layers or continuous patterns"
+        )
     if method == "equilibrium" and learning_rate is not None:
         return EquilibriumMemory(learning_rate=learning_rate)
     return METHODS[method]()
@@ -114,8 +126,19 @@ def draw_pool(dataset, neurons, seed, count=None, *, binary=True):
     return load_patterns(dataset, size=image_side(neurons), binary=binary, count=count, rng=rng)
 
 
-def corruption(activation, flip_rate, noise):
-    """A ``corrupt(patterns, rng)``: flipped bits for sign neurons, Gaussian noise for tanh."""
+def corruption(activation, flip_rate=0.0, noise=0.0):
+    """A ``corrupt(patterns, rng)``: flipped bits for sign neurons, Gaussian noise for tanh.
+
+    Raises
+    ------
+    ValueError
+        For the corruption of the other kind of neuron.
+    """
+    if noise if activation == "sign" else flip_rate:
+        raise ValueError(
+            f"flip_rate={flip_rate} and noise={noise} with activation={activation!r}: "
+            "sign neurons take a flip_rate, tanh neurons a noise"
+        )
     if activation == "tanh":
         return lambda patterns, rng: add_gaussian_noise(patterns, noise, rng)
     return lambda patterns, rng: flip_bits(patterns, flip_rate, rng)
@@ -201,6 +224,8 @@ def stored_quality(
     dict
         ``cosine`` and ``worst_cosine`` by seed.
     """
+    if not isinstance(seeds, list | tuple) or not seeds:
+        raise ValueError(f"seeds={seeds!r} must be a list of at least one, such as [0, 1, 2]")
     binary, sizes = activation == "sign", hidden_sizes(neurons, layers, hidden)
     training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
     network = {"hidden": sizes, "activation": activation}
@@ -308,8 +333,10 @@ def _first_load(method, dataset, neurons, sizes, binary):
     if not binary:
         return 0.3 if sizes else 0.0
     if sizes and dataset != "random":
-        return 0.12 * neurons**0.41  # images: found by such searches
-    return FIRST_LOAD.get(method, 0.7)
+        return 0.12 * neurons**0.41  # images: fitted to the results of such searches
+    return {"hebbian": 0.1, "storkey": 0.1, "pseudo-inverse": 0.3, "equilibrium": 0.5}.get(
+        method, 0.7
+    )
 
 
 def attractors(
@@ -358,7 +385,8 @@ def attractors(
     share, settling = [], []
     for level in levels:
         rng = generator(seed, "attractors", neurons, patterns, level)
-        starts = corruption(activation, level, level)(np.tile(stored, (cues, 1)), rng)
+        corrupt = corruption(activation, **{"flip_rate" if binary else "noise": level})
+        starts = corrupt(np.tile(stored, (cues, 1)), rng)
         trace = memory.recall(starts, iterations=iterations, trace=True)
         ended, rest = outcomes(memory, trace[-1], stored)
         share.append([float((ended == name).mean()) for name in OUTCOMES])

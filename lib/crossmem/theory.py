@@ -154,3 +154,31 @@ def rate_distortion_bits(similarity=RECALLED):
     """
     shape = 1 - 0.5 * np.log2(2 * np.pi * np.e / 3)  # of the uniform density, σ² = 1/3
     return -0.5 * np.log2(1 - np.asarray(similarity) ** 2) + shape
+
+
+def gaussian_bits_per_pixel(images, similarity=RECALLED):
+    """Information in a pixel of grey images that are known up to a cosine similarity.
+
+    The rate Σ max(0, ½log₂(λ/θ)) of a Gaussian with the eigenvalues λ of the images' covariance,
+    at a distortion Σ min(λ, θ) of the share 1 - s² of the images' energy (reverse water-filling,
+    Cover & Thomas, section 10.3). No source of that covariance needs more bits.
+
+    Parameters
+    ----------
+    images : array (n, N)
+        Many more than N, with values in [-1, 1].
+    similarity : float
+        Cosine similarity s that must be reached, below 1.
+
+    Returns
+    -------
+    float
+        Bits per pixel.
+    """
+    images = np.asarray(images, dtype=float)
+    spread = np.linalg.eigvalsh(np.cov(images, rowvar=False)).clip(1e-12)
+    allowed = (1 - similarity**2) * (images**2).sum(axis=1).mean()
+    if spread.sum() <= allowed:
+        return 0.0  # the mean image is already similar enough
+    level = brentq(lambda x: np.minimum(spread, x).sum() - allowed, 0, spread.max())
+    return float(0.5 * np.log2(np.maximum(spread / level, 1)).sum() / images.shape[1])

@@ -1,0 +1,126 @@
+"""The benchmarks compare like with like; how long anything takes is not tested."""
+
+import numpy as np
+import pytest
+
+from crossmem import experiments, speed
+from crossmem.memories import AdaptiveMemory, fit_batch
+
+RECIPES = {
+    "published": {"optimizer": "rmsprop", "learning_rate": 3e-4, "steps": 30},
+    "other": {"optimizer": "adam", "learning_rate": 1e-2, "steps": 20},
+}
+SETTINGS = {
+    "dataset": "digits",
+    "neurons": 16,
+    "patterns": 3,
+    "hidden": 8,
+    "noise": 0.3,
+    "cues": 2,
+    "iterations": 3,
+    "seeds": 2,
+    "repeats": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def patterns():
+    return experiments.draw_pool("digits", 64, 0, 12, binary=False)
+
+
+@pytest.fixture(scope="module")
+def costs():
+    return speed.recipe_costs(RECIPES, **SETTINGS)
+
+
+@pytest.mark.parametrize("recipe", [{"steps": 60}, {"steps": 25, "learning_rate": 3e-3}])
+def test_the_pytorch_loop_takes_the_same_steps_from_the_same_weights(patterns, recipe):
+    pytest.importorskip("torch", reason="PyTorch is optional")
+    settings = {"hidden": (32,), "activation": "tanh", "seed": 3, **recipe}
+    ours, theirs = (kind(**settings).fit(patterns) for kind in (AdaptiveMemory, speed.TorchMemory))
+    assert theirs.steps_ == ours.steps_ == recipe["steps"]
+    assert theirs.loss_ == pytest.approx(ours.loss_, rel=1e-4)
+    for own, other in zip(ours.layers_, theirs.layers_, strict=True):
+        np.testing.assert_allclose(other.gain * other.weights, own.gain * own.weights, atol=1e-5)
+    cues = experiments.corruption("tanh", 0.0, 0.3)(patterns, np.random.default_rng(1))
+    np.testing.assert_allclose(theirs.recall(cues), ours.recall(cues), atol=1e-3)
+
+
+def test_the_pytorch_loop_stops_at_the_tolerance(patterns):
+    pytest.importorskip("torch", reason="PyTorch is optional")
+    memory = speed.TorchMemory(hidden=(32,), activation="tanh", steps=500, tolerance=0.1)
+    memory.fit(patterns)
+    assert memory.loss_ < 0.1 and memory.steps_ < 500
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"hidden": ()}, {"cue_noise": 0.1}, {"bias": True}, {"optimizer": "adam"}]
+)
+def test_the_pytorch_loop_refuses_what_it_would_ignore(patterns, unknown):
+    settings = {"hidden": (32,), "activation": "tanh", **unknown}
+    with pytest.raises(ValueError, match="PyTorch loop"):
+        speed.TorchMemory(**settings).fit(patterns)
+
+
+def test_the_pytorch_loop_refuses_limits(patterns):
+    memory = speed.TorchMemory(hidden=(32,), activation="tanh", steps=10)
+    with pytest.raises(ValueError, match="limits"):
+        memory.fit(patterns, limits=experiments.masked_limits([(32, 64), (64, 32)], 0.5, 0))
+
+
+def test_costs_are_labelled_by_recipe_way_and_seed(costs):
+    assert dict(costs.sizes) == {"recipe": 2, "way": 3, "seed": 2}
+    assert set(costs.data_vars) == {
+        *("seconds", "cosine", "loss", "steps_taken", "cue_cosine", "steps", "learning_rate")
+    }
+    ours = costs.sel(way=["one by one", "batch"])
+    assert (ours["seconds"] > 0).all() and bool((abs(ours["cosine"]) <= 1).all())
+    assert costs["steps"].values.tolist() == [30, 20]
+    assert (ours["steps_taken"] == costs["steps"]).all()
+
+
+def test_only_the_first_recipe_is_timed_in_pytorch_and_only_where_it_is_installed(costs):
+    timed = np.isfinite(costs["seconds"].sel(way="PyTorch").values)
+    assert timed.tolist() == [speed.has_torch(), False]
+
+
+def test_costs_without_pytorch(monkeypatch):
+    monkeypatch.setattr(speed, "has_torch", lambda: False)
+    costs = speed.recipe_costs(RECIPES, **SETTINGS)
+    assert np.isnan(costs["seconds"].sel(way="PyTorch")).all()
+    assert np.isfinite(costs["seconds"].sel(way=["one by one", "batch"])).all()
+
+
+def test_the_ways_train_the_same_networks(costs):
+    for name in ("cosine", "loss"):
+        one, batch = costs[name].sel(way="one by one"), costs[name].sel(way="batch")
+        np.testing.assert_allclose(batch, one, rtol=1e-3)
+    if speed.has_torch():
+        np.testing.assert_allclose(
+            costs["loss"].sel(recipe="published", way="PyTorch"),
+            costs["loss"].sel(recipe="published", way="one by one"),
+            rtol=1e-3,
+        )
+
+
+def test_the_dataset_holds_what_each_network_gives_by_itself(costs):
+    seed = 1
+    stored = experiments.draw_pool("digits", 16, seed, 3, binary=False)
+    memory = AdaptiveMemory(hidden=(8,), activation="tanh", seed=seed, **RECIPES["other"])
+    fit_batch([memory], stored[None])
+    found = costs["loss"].sel(recipe="other", way="one by one", seed=seed)
+    assert float(found) == pytest.approx(memory.loss_, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["seeds", "repeats"])
+def test_nothing_to_time_is_an_error(name):
+    with pytest.raises(ValueError, match=name):
+        speed.recipe_costs(RECIPES, **SETTINGS | {name: 0})
+
+
+def test_threads_are_restored():
+    torch = pytest.importorskip("torch", reason="PyTorch is optional")
+    before = torch.get_num_threads()
+    with speed.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before

@@ -1,0 +1,241 @@
+"""Costs of a recall against events counted by hand; the table of constants."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crossmem.costs import UNITS, Chip, load_costs, recall_cost, saving, tornado, typical
+from crossmem.results import save
+
+TABLE = Path(__file__).resolve().parents[1] / "params" / "costs.yaml"
+SMALL = Chip(tile=4)
+PARTS = ("dac", "array", "tia", "adc", "digital")
+
+
+@pytest.fixture
+def constants():
+    """Round numbers; with tiles of 4, a line drive takes 1 pJ + (2 + 4 * 0.5) fF * (10 V)²."""
+    return dict.fromkeys(UNITS, 1.0) | {
+        "line_capacitance": 2.0,
+        "cell_capacitance": 0.5,
+        "line_voltage": 10.0,
+        "read_voltage": 0.2,
+        "mean_conductance": 50.0,
+        "read_time": 100.0,
+        "drive_time": 10.0,
+        "adc_energy": 30.0,
+        "adc_time": 20.0,
+        "digital_time": 5.0,
+    }
+
+
+def counts(result):
+    return dict(zip(PARTS, result["count"].values.tolist(), strict=True))
+
+
+def change(tmp_path, key, **fields):
+    """The project's table with some fields of one entry replaced, or dropped if None."""
+    table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    table[key] = {k: v for k, v in (table[key] | fields).items() if v is not None}
+    path = tmp_path / "costs.yaml"
+    path.write_text(yaml.safe_dump(table), encoding="utf-8")
+    return path
+
+
+# By hand
+
+
+@pytest.mark.parametrize(
+    ("scheme", "updates", "changed", "expected", "latency"),
+    [
+        # 2 iterations: 2 lines, 8 cells and 4 columns each; 10 + 100 + 20 + 5 ns each.
+        ("synchronous", 2, 0, (4, 16, 8, 8, 4), 270),
+        # 4 steps: 2 lines, 4 cells and 2 columns each.
+        ("asynchronous", 4, 0, (8, 16, 8, 8, 4), 540),
+        # As before, but 2 lines at first and one for the change; twice 10 ns to settle.
+        ("line-holding", 4, 1, (3, 16, 8, 8, 4), 520),
+        # A change in the only step is never driven.
+        ("line-holding", 1, 1, (2, 4, 2, 2, 1), 135),
+    ],
+)
+def test_two_neurons(constants, scheme, updates, changed, expected, latency):
+    result = recall_cost([(2, 2)], scheme, updates, constants, changed=changed, chip=SMALL)
+    assert counts(result) == dict(zip(PARTS, expected, strict=True))
+    each = (1.4, 0.2, 1.0, 30.0, 1.0)  # pJ
+    energy = [n * pj for n, pj in zip(expected, each, strict=True)]
+    assert result["energy"].values == pytest.approx(energy)
+    assert float(result["latency"]) == pytest.approx(latency)
+
+
+def test_scheme_details(constants):
+    """One differential conversion, converters that are shared, columns that do not float."""
+
+    def cost(scheme, **details):
+        return recall_cost([(2, 2)], scheme, 1, constants, chip=Chip(tile=4, **details))
+
+    one = cost("synchronous", differential=True)
+    assert counts(one) == {"dac": 2, "array": 8, "tia": 2, "adc": 2, "digital": 2}
+    # One converter for the tile: the four columns one after the other, or the two of a step.
+    assert float(cost("synchronous", conversions_per_adc=64)["latency"]) == 115 + 4 * 20
+    assert float(cost("asynchronous", conversions_per_adc=64)["latency"]) == 115 + 2 * 20
+    assert counts(cost("asynchronous", idle_columns_conduct=True))["array"] == 8
+
+
+def test_partial_sums_of_several_tiles(constants):
+    """5 inputs and outputs on tiles of 4: two tiles down, ten columns on three tiles across."""
+    result = recall_cost([(5, 5)], "synchronous", 1, constants, chip=SMALL)
+    assert counts(result) == {"dac": 15, "array": 50, "tia": 20, "adc": 20, "digital": 10}
+
+
+def test_a_step_of_a_stack_passes_all_hidden_neurons(constants):
+    """A 4-2-4 network on tiles of 8: hidden layer whole, then one visible neuron."""
+    shapes = [(2, 4), (4, 2)]
+    plain = recall_cost(shapes, "asynchronous", 3, constants, chip=Chip(tile=8))
+    assert counts(plain) == {"dac": 18, "array": 60, "tia": 18, "adc": 18, "digital": 9}
+    held = recall_cost(shapes, "line-holding", 3, constants, changed=1, chip=Chip(tile=8))
+    assert counts(held) == counts(plain) | {"dac": 4 + 1 + 3 * 2}
+
+
+# Identities
+
+
+def test_synchronous_latency_does_not_depend_on_the_neurons(constants):
+    sizes = (2, 64, 1000)
+    times = {float(recall_cost([(n, n)], "synchronous", 3, constants)["latency"]) for n in sizes}
+    assert len(times) == 1
+    chip = Chip(conversions_per_adc=8)
+    shared = [
+        float(recall_cost([(n, n)], "synchronous", 3, constants, chip=chip)["latency"])
+        for n in sizes
+    ]
+    assert shared[0] < shared[1] == shared[2]
+
+
+def test_energy_and_latency_add_over_layers(constants):
+    stack = recall_cost([(8, 8), (8, 8)], "synchronous", 3, constants)
+    layer = recall_cost([(8, 8)], "synchronous", 3, constants)
+    assert stack["energy"].values == pytest.approx(2 * layer["energy"].values)
+    assert float(stack["latency"]) == pytest.approx(2 * float(layer["latency"]))
+
+
+@pytest.mark.parametrize("scheme", ["synchronous", "asynchronous", "line-holding"])
+def test_no_updates_cost_nothing(constants, scheme):
+    result = recall_cost([(8, 8)], scheme, 0, constants)
+    assert not result["energy"].any()
+    assert float(result["latency"]) == 0
+
+
+@pytest.mark.parametrize("updates", [0.5, 1, 2, 8])
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+@pytest.mark.parametrize("shapes", [[(1, 1)], [(70, 70)], [(3, 8), (8, 3)]])
+def test_holding_the_lines_never_costs_more(constants, shapes, updates, share):
+    held = recall_cost(shapes, "line-holding", updates, constants, changed=share * updates)
+    plain = recall_cost(shapes, "asynchronous", updates, constants)
+    assert (held["energy"] <= plain["energy"]).all()
+    assert held["latency"] <= plain["latency"]
+
+
+def test_a_sweep_converts_as_much_as_an_iteration(constants):
+    sweep = counts(recall_cost([(64, 64)], "asynchronous", 64, constants))
+    iteration = counts(recall_cost([(64, 64)], "synchronous", 1, constants))
+    assert sweep == iteration | {"dac": 64 * iteration["dac"]}
+
+
+def test_saving_and_tornado():
+    costs = load_costs(TABLE)
+
+    def ratio(constants):
+        sweep = recall_cost([(64, 64)], "asynchronous", 64, constants)
+        return saving(sweep, recall_cost([(64, 64)], "synchronous", 1, constants)).energy
+
+    bars = tornado(ratio, costs)
+    swing = abs(bars["at_high"] - bars["at_low"]).values
+    assert (swing[:-1] >= swing[1:]).all()
+    flat = bars.sel(constant="adc_time")
+    assert flat["at_low"] == flat["at_high"] == bars["at_typical"] == ratio(typical(costs))
+    # Cheaper lines bring the sweep closer to the iteration, cheaper converters move it away.
+    assert bars["at_low"].sel(constant="line_voltage") < bars["at_typical"]
+    assert bars["at_low"].sel(constant="adc_energy") > bars["at_typical"]
+
+
+def test_saving_by_hand(constants):
+    slow = recall_cost([(2, 2)], "asynchronous", 4, constants, chip=SMALL)
+    fast = recall_cost([(2, 2)], "synchronous", 1, constants, chip=SMALL)
+    gain = saving(slow, fast)
+    assert gain.latency == pytest.approx(4)
+    assert gain.latency_saved == pytest.approx(0.75)
+    assert gain.energy == pytest.approx((11.2 + 3.2 + 8 + 240 + 4) / (2.8 + 1.6 + 4 + 120 + 2))
+    with pytest.raises(ValueError, match="compare recalls with updates"):
+        saving(slow, recall_cost([(2, 2)], "synchronous", 0, constants))
+
+
+def test_results_can_be_saved(constants, tmp_path):
+    save(recall_cost([(2, 2)], "synchronous", 1, constants), tmp_path / "cost.nc")
+    save(tornado(lambda values: values["adc_energy"], load_costs(TABLE)), tmp_path / "bars.nc")
+
+
+# Errors
+
+
+def test_every_constant_of_the_project_has_a_source():
+    assert set(load_costs(TABLE)) == set(UNITS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"unit": None}, "constant 'adc_energy' has no unit"),
+        ({"source": ""}, "constant 'adc_energy' has no source"),
+        ({"unit": "nJ"}, "is in nJ: convert it to pJ"),
+        ({"low": 50}, "constant 'adc_energy' has low 50, typical 34 and high 44: put"),
+        ({"typical": 45}, "low 1.2, typical 45 and high 44"),
+        ({"low": -1}, "low of constant 'adc_energy' is -1: give a number >= 0"),
+        ({"high": "much"}, "high of constant 'adc_energy' is 'much'"),
+        ({"high": float("nan")}, "high of constant 'adc_energy' is nan"),
+    ],
+)
+def test_bad_entries(tmp_path, fields, message):
+    with pytest.raises(ValueError, match=message):
+        load_costs(change(tmp_path, "adc_energy", **fields))
+
+
+def test_bad_tables(tmp_path, constants):
+    path = tmp_path / "costs.yaml"
+    table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(table | {"adc_enrgy": {}}), encoding="utf-8")
+    with pytest.raises(ValueError, match="'adc_enrgy' is unknown: did you mean 'adc_energy'"):
+        load_costs(path)
+    del table["adc_energy"]
+    path.write_text(yaml.safe_dump(table), encoding="utf-8")
+    with pytest.raises(ValueError, match="constant 'adc_energy' is missing: add it, in pJ"):
+        load_costs(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(ValueError, match="is not a table"):
+        load_costs(path)
+    del constants["read_time"]
+    with pytest.raises(ValueError, match="constant 'read_time' is missing"):
+        recall_cost([(2, 2)], "synchronous", 1, constants)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "scheme", "updates", "details", "message"),
+    [
+        ([(2, 2)], "sync", 1, {}, "scheme='sync' is unknown"),
+        ([(2, 2)], "synchronous", -1, {}, "updates is -1"),
+        ([(2, 2)], "line-holding", 1, {"changed": 2}, "changed is 2 but updates 1"),
+        ([], "synchronous", 1, {}, "shapes is empty"),
+        ([(3, 2)], "synchronous", 1, {}, "layer 0 takes 2 inputs but the layer below gives 3"),
+        ([(3, 4), (4, 2)], "synchronous", 1, {}, "layer 1 takes 2 inputs"),
+    ],
+)
+def test_bad_recalls(constants, shapes, scheme, updates, details, message):
+    with pytest.raises(ValueError, match=message):
+        recall_cost(shapes, scheme, updates, constants, **details)
+
+
+def test_bad_chips():
+    with pytest.raises(ValueError, match="tile is 3 but must be even"):
+        Chip(tile=3)
+    with pytest.raises(ValueError, match="conversions_per_adc is 0"):
+        Chip(conversions_per_adc=0)

@@ -11,19 +11,30 @@ import xarray as xr
 from matplotlib.figure import Figure
 from PIL import Image
 
+from crossmem.capacity import Exponent
 from crossmem.ledger import (
     Assumption,
     Claim,
     claims_table,
     compare,
+    compare_exponent,
     judge,
     read_claims,
     record_assumptions,
     record_claims,
+    stated,
     update_readme,
 )
-from crossmem.results import describe, load, mean_interval, project_root, save, save_figure
-from crossmem.workbook import Run
+from crossmem.results import (
+    describe,
+    growth,
+    load,
+    mean_interval,
+    project_root,
+    save,
+    save_figure,
+)
+from crossmem.workbook import QUICK_REASON, Run
 
 CLAIM = Claim("3j", "Fig 3j", "capacity", 115, 117.5, "reproduced", low=112, high=121)
 
@@ -146,7 +157,7 @@ def test_claims_table_is_markdown(tmp_path):
     path = tmp_path / "claims.csv"
     failed = Claim("3e", "Fig 3e", "a|b", "yes", "no", "not reproduced", reason="too few cells")
     record_claims([replace(CLAIM, notebook="02_x", dataset="fig3j.nc"), failed], path)
-    lines = claims_table(path).splitlines()
+    lines = claims_table(read_claims(path)).splitlines()
     assert lines[1] == "| --- | --- | --- | --- | --- | --- | --- |"
     assert lines[2] == r"| Fig 3e | a\|b | yes | no | not reproduced: too few cells |  |  |"
     assert "| 115 | 118 [112, 121] | reproduced | [02_x](notebooks/02_x.ipynb) |" in lines[3]
@@ -177,6 +188,38 @@ def test_readme_keeps_all_but_the_table(tmp_path):
 def test_unclear_claims_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(CLAIM, **change)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "reason"),
+    [
+        (1.49, "reproduced", ""),
+        (1.35, "reproduced", ""),
+        (1.66, "exceeded", ""),
+        (1.30, "not reproduced", "why"),
+    ],
+)
+def test_exponents_are_met_within_their_tolerance(value, verdict, reason):
+    fit = Exponent(value, value - 0.1, value + 0.1, 1.0)
+    claim = compare_exponent("4f", "Fig 4f", "exponent", 1.49, fit, "d", "why")
+    assert (claim.verdict, claim.reason) == (verdict, reason)
+    assert (claim.ours, claim.low, claim.high) == (value, value - 0.1, value + 0.1)
+
+
+def test_words_hold_or_do_not():
+    yes, no = (stated("x", "Fig 1", "q", "all", 3, holds, "d", "why") for holds in (True, False))
+    assert (yes.verdict, yes.reason, yes.ours) == ("reproduced", "", 3.0)
+    assert (no.verdict, no.reason) == ("not reproduced", "why")
+
+
+def test_growth_is_the_slope_on_logarithmic_axes():
+    sizes = np.array([10, 20, 80])
+    values = xr.DataArray(
+        np.outer(sizes**1.5, [1.0, 1.1]), {"neurons": sizes, "seed": [0, 1]}, ("neurons", "seed")
+    )
+    fit = growth(values, "neurons")
+    assert fit.value == pytest.approx(1.5)
+    assert fit.low == pytest.approx(1.5) and fit.high == pytest.approx(1.5)
 
 
 def test_a_damaged_ledger_is_not_overwritten(tmp_path):
@@ -218,6 +261,16 @@ def test_a_run_puts_everything_in_its_output(dataset, tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"fig3j.nc", "fig3j.png", "claims.csv", "assumptions.csv"}
     assert read_claims(tmp_path / "out" / "claims.csv")[0].notebook == "02_x"
+
+
+def test_a_run_shows_its_claims_and_excuses_the_quick_scale(tmp_path):
+    failed = replace(CLAIM, id="3k", verdict="not reproduced", reason="too small")
+    for scale, reason in (("quick", QUICK_REASON), ("paper", "too small")):
+        run = Run("02_x", scale, tmp_path / scale)
+        shown = run.claims([CLAIM, failed]).data
+        assert reason in shown and "| 118 [112, 121] |" in shown
+        kept = {claim.id: claim.reason for claim in read_claims(tmp_path / scale / "claims.csv")}
+        assert kept == {"3j": "", "3k": reason}
 
 
 def test_a_run_sweeps_with_its_own_cache(tmp_path):

@@ -191,19 +191,20 @@ def test_unclear_claims_are_refused(change, message):
 
 
 @pytest.mark.parametrize(
-    ("value", "verdict", "reason"),
+    ("value", "spread", "verdict", "reason"),
     [
-        (1.49, "reproduced", ""),
-        (1.35, "reproduced", ""),
-        (1.66, "exceeded", ""),
-        (1.30, "not reproduced", "why"),
+        (1.49, 0.01, "reproduced", ""),
+        (1.35, 0.01, "reproduced", ""),
+        (1.30, 0.20, "reproduced", ""),
+        (1.66, 0.01, "exceeded", ""),
+        (1.30, 0.01, "not reproduced", "why"),
     ],
 )
-def test_exponents_are_met_within_their_tolerance(value, verdict, reason):
-    fit = Exponent(value, value - 0.1, value + 0.1, 1.0)
+def test_exponents_are_met_within_their_tolerance_or_interval(value, spread, verdict, reason):
+    fit = Exponent(value, value - spread, value + spread, 1.0)
     claim = compare_exponent("4f", "Fig 4f", "exponent", 1.49, fit, "d", "why")
     assert (claim.verdict, claim.reason) == (verdict, reason)
-    assert (claim.ours, claim.low, claim.high) == (value, value - 0.1, value + 0.1)
+    assert (claim.ours, claim.low, claim.high) == (value, value - spread, value + spread)
 
 
 def test_words_hold_or_do_not():

@@ -160,13 +160,14 @@ def compare_exponent(id, figure, what, published, fit, dataset, reason, toleranc
     reason : str
         Why it may not be reproduced; kept only with that verdict.
     tolerance : float
-        Difference up to which ours counts as the same; steeper than that counts as exceeded.
+        Difference up to which ours counts as the same, as it does if the published value lies in
+        our interval; steeper than that counts as exceeded.
 
     Returns
     -------
     Claim
     """
-    near = abs(fit.value - published) <= tolerance
+    near = abs(fit.value - published) <= tolerance or fit.low <= published <= fit.high
     verdict = "reproduced" if near else "exceeded" if fit.value > published else "not reproduced"
     why = reason if verdict == "not reproduced" else ""
     return Claim(

@@ -1,0 +1,228 @@
+"""The chip in full: converters, read noise and line resistance around the analog product."""
+
+import copy
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+
+from crossmem.checks import (
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_positive,
+    check_rng,
+)
+from crossmem.circuit import effective_pairs
+from crossmem.dynamics import Layer
+
+REMEDIES = ("none", "gain", "weights")
+
+
+@dataclass(frozen=True)
+class Peripherals:
+    """What surrounds the devices of a chip; every default is ideal.
+
+    Parameters
+    ----------
+    dac_bits, adc_bits : int or None
+        Resolution of the input and output converters; None converts exactly. The paper's have 8.
+    read_noise : float
+        Standard deviation of one read of a device, in µS, drawn afresh for every product.
+    wire_resistance : float
+        Resistance of a line between neighbouring cells, in Ω.
+
+    Raises
+    ------
+    ValueError
+        For fewer than 1 bit, or a negative noise or resistance.
+    """
+
+    dac_bits: int | None = None
+    adc_bits: int | None = None
+    read_noise: float = 0.0
+    wire_resistance: float = 0.0
+
+    def __post_init__(self):
+        for name in ("dac_bits", "adc_bits"):
+            if getattr(self, name) is not None:
+                check_count(getattr(self, name), name)
+        check_not_negative(self.read_noise, "read_noise", 1.0)
+        check_not_negative(self.wire_resistance, "wire_resistance", 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class AnalogLayer(Layer):
+    """A layer whose products pass through converters, tile by tile.
+
+    Each tile drives its rows, converts the current of each of its columns, G+ and G- apart, and
+    hands the numbers on; differences and sums over tiles are digital. Only `field` does all this:
+    asynchronous recall, which corrects a product instead of measuring it, uses ``weights`` alone.
+
+    Parameters
+    ----------
+    weights, bias, gain
+        As in `dynamics.Layer`.
+    pairs : array (n_out, n_in, 2)
+        Conductances of G+ and G- as the lines let them be seen, in units of G_max.
+    dac_bits, adc_bits : int or None
+        As in `Peripherals`. Inputs are within [-1, 1].
+    noise : float
+        Standard deviation of one read of a device, in units of G_max.
+    full_scale : float
+        Largest column current that the output converters represent, in units of G_max and inputs.
+    tile : int
+        Rows of a tile.
+    rng : numpy.random.Generator
+        Draws the read noise.
+    """
+
+    _: KW_ONLY
+    pairs: np.ndarray
+    dac_bits: int | None = None
+    adc_bits: int | None = None
+    noise: float = 0.0
+    full_scale: float = 1.0
+    tile: int = 64
+    rng: np.random.Generator | None = None
+
+    def __post_init__(self):
+        check_count(self.tile, "tile")
+        if self.noise:
+            check_rng(self.rng)
+
+    def field(self, states):
+        """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
+        inputs = quantize(states, self.dac_bits, 1.0)
+        total = np.zeros((len(inputs), len(self.pairs)))
+        for currents in self.column_currents(inputs):
+            read = quantize(currents, self.adc_bits, self.full_scale)
+            total += read[..., 0] - read[..., 1]
+        return (self.gain * total + self.bias).astype(self.weights.dtype)
+
+    def column_currents(self, inputs):
+        """Currents of every tile's columns, noise included: one array (n, n_out, 2) per tile."""
+        n_out, n_in, _ = self.pairs.shape
+        for first in range(0, n_in, self.tile):
+            rows = slice(first, first + self.tile)
+            columns = self.pairs[:, rows].transpose(1, 0, 2).reshape(-1, 2 * n_out)
+            currents = inputs[:, rows] @ columns
+            if self.noise:
+                # Independent noise of the devices of a column adds up in squares.
+                size = self.noise * np.linalg.norm(inputs[:, rows], axis=1, keepdims=True)
+                currents += size * self.rng.standard_normal(currents.shape)
+            yield currents.reshape(-1, n_out, 2)
+
+
+def quantize(values, bits, full_scale):
+    """Round to the nearest of 2**bits levels spread evenly over ±full_scale, ends included.
+
+    Parameters
+    ----------
+    values : array_like
+    bits : int or None
+        None returns the values as they are.
+    full_scale : float
+        Largest magnitude represented, above 0; what lies beyond is clipped to it. Zero lies half a
+        step from the two levels beside it.
+    """
+    values = np.asarray(values, dtype=float)
+    if bits is None:
+        return values
+    check_positive(full_scale, "full_scale", 1.0)
+    top = 2 ** check_count(bits, "bits") - 1
+    code = np.clip(np.rint((values / full_scale + 1) * top / 2), 0, top)
+    return full_scale * (2 * code - top) / top
+
+
+def with_peripherals(on_chip, crossbars, peripherals, patterns, rng):
+    """A programmed memory whose products pass through the chip's peripherals.
+
+    Parameters
+    ----------
+    on_chip : AssociativeMemory
+        As returned by `memories.program`.
+    crossbars : list of Crossbar
+        The ones it was programmed on.
+    peripherals : Peripherals
+    patterns : array (P, N)
+        Stored patterns. The largest column current that they cause, without noise, is the range of
+        all output converters of a layer; a corrupted cue can exceed it.
+    rng : numpy.random.Generator
+        Draws the read noise.
+
+    Returns
+    -------
+    AssociativeMemory
+        A copy with the same interface; its recall is to be synchronous.
+    """
+    check_rng(rng)
+    chip, below = copy.copy(on_chip), np.asarray(patterns, dtype=float)
+    chip.layers_ = []
+    for layer, crossbar in zip(on_chip.layers_, crossbars, strict=True):
+        wires, g_max = peripherals.wire_resistance, crossbar.device.g_max
+        seen = effective_pairs(crossbar.conductance, wire_resistance=wires, tile=crossbar.tile)
+        weights = ((seen[..., 0] - seen[..., 1]) / g_max).astype(np.float32)
+        rest = {"pairs": seen / g_max, "tile": crossbar.tile}
+        quiet = AnalogLayer(weights, layer.bias, layer.gain, **rest)
+        largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
+        measured = AnalogLayer(
+            weights,
+            layer.bias,
+            layer.gain,
+            **rest,
+            dac_bits=peripherals.dac_bits,
+            adc_bits=peripherals.adc_bits,
+            noise=peripherals.read_noise / g_max,
+            full_scale=float(largest) or 1.0,  # no current at all has no scale
+            rng=rng,
+        )
+        chip.layers_.append(measured)
+        below = np.tanh(quiet.field(below))
+    return chip
+
+
+def counter_losses(memory, crossbars, wire_resistance, remedy):
+    """A fitted memory prepared for lines with resistance, to be programmed in its place.
+
+    Parameters
+    ----------
+    memory : AssociativeMemory
+        Fitted.
+    crossbars : list of Crossbar
+        The ones that it is going to be programmed on.
+    wire_resistance : float
+        Resistance of a line between neighbouring cells, in Ω, as the losses are predicted.
+    remedy : {"none", "gain", "weights"}
+        "gain" raises the read-out gain of each layer by the one factor that fits the losses best
+        (least squares). "weights" divides each weight by the share that the lines leave of the
+        device that carries it, then scales the layer back into [-1, 1] and its gain up.
+
+    Returns
+    -------
+    AssociativeMemory
+        A copy, or the memory itself for "none".
+
+    Notes
+    -----
+    Losses are those of the weights as they were. Larger weights lose a little more: one step of a
+    fixed-point iteration, which is enough as long as the losses are small.
+    """
+    if check_choice(remedy, "remedy", REMEDIES) == "none":
+        return memory
+    prepared = copy.copy(memory)
+    prepared.layers_ = []
+    for layer, crossbar in zip(memory.layers_, crossbars, strict=True):
+        wanted = crossbar.targets(layer.weights.astype(float))
+        seen = effective_pairs(wanted, wire_resistance=wire_resistance, tile=crossbar.tile)
+        weights, gain = layer.weights, layer.gain
+        if remedy == "gain":
+            left, right = (pair[..., 0] - pair[..., 1] for pair in (wanted, seen))
+            gain *= float((left * right).sum() / max((right**2).sum(), 1e-30))
+        else:
+            carrier = wanted.argmax(axis=-1)[..., None]
+            share = np.divide(seen, wanted, out=np.ones_like(seen), where=wanted > 0)
+            weights = layer.weights / np.take_along_axis(share, carrier, axis=-1)[..., 0]
+            scale = float(max(np.abs(weights).max(), 1.0))
+            weights, gain = (weights / scale).astype(np.float32), gain * scale
+        prepared.layers_.append(Layer(weights, layer.bias, gain))
+    return prepared

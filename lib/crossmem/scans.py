@@ -1,0 +1,342 @@
+"""What finding the stuck devices costs, and how to find them with fewer reads."""
+
+import functools
+import math
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import chi2, ncx2
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
+
+from crossmem import checks
+from crossmem.capacity import recall_quality
+from crossmem.crossbar import Crossbar, FaultMap
+from crossmem.experiments import corruption, draw_pool, quantity
+from crossmem.memories import AdaptiveMemory, program
+from crossmem.randomness import generator
+
+ROUNDS = 3  # of cancelling the faults found so far, in `decode`
+FALSE_DOUBT = 1e-3  # chance that a check doubts a right map
+OVERLOOKED = 1e-3  # chance that it overlooks wrong devices of a column
+
+
+class ScanCost(NamedTuple):
+    """Cost of one scan: program high, read, program low, read."""
+
+    vectors: int  # read operations, one after the other, that decide on the faults
+    conversions: int  # analog-to-digital conversions in them, over all columns of all tiles
+    pulses: float  # programming pulses, over all devices
+    read_seconds: float  # time of the deciding reads
+    write_seconds: float  # time of programming, with a verifying read after each pulse and before
+
+
+def scan_cost(
+    n_out, n_in, mode, *, vectors=0, tile=64, pulses=8.3, slowest=50, read=1e-6, pulse=1e-6
+):
+    """Cost of scanning a layer of ``n_out`` x ``n_in`` pairs of devices.
+
+    Parameters
+    ----------
+    mode : {"devices", "rows", "sampled"}
+        One device of the chip at a time; one row of every tile at a time with its columns in
+        parallel; or ``vectors`` (of both levels) into whole tiles, programmed row by row.
+    tile : int
+        Rows and columns of a tile; tiles work at the same time, except with one device at a time.
+    pulses, slowest : float
+        Pulses of one write: of a device on average, and of the slowest in its row, for which the
+        row waits. `DeviceModel` needs 8.3 and gives up on a stuck device after 50.
+    read, pulse : float
+        Seconds of one read and of one pulse (assumed).
+    """
+    for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
+        checks.check_count(value, name)
+    amounts = {"pulses": pulses, "slowest": slowest, "read": read, "pulse": pulse}
+    for name, value in amounts.items():
+        checks.check_not_negative(value, name)
+    checks.check_choice(mode, "mode", ("devices", "rows", "sampled"))
+    devices = 2 * n_out * n_in
+    steps = devices if mode == "devices" else min(tile, n_in)
+    reads, conversions = 2 * steps, 2 * devices
+    if mode == "sampled":
+        reads = checks.check_count(vectors, "vectors")
+        conversions = reads * 2 * n_out * -(-n_in // tile)
+    each = pulses if mode == "devices" else slowest
+    writing = 2 * steps * (each * pulse + (each + 1) * read)
+    return ScanCost(reads, conversions, 2 * devices * pulses, reads * read, writing)
+
+
+def scan_share(seconds, interval):
+    """Share of time spent on scans of ``seconds`` each, with ``interval`` s of use in between."""
+    checks.check_positive(interval, "interval")
+    return checks.check_not_negative(seconds, "seconds") / (seconds + interval)
+
+
+def sampled_map(crossbar, rng, vectors=None):
+    """Find the stuck devices of a crossbar from currents of whole columns.
+
+    All devices are programmed high, then low. Each time, vectors of ±1 drive all rows of a tile at
+    once and every column converts. Its currents differ from those of working devices by few
+    devices, each about G_max off: compressed sensing (Donoho 2006, IEEE Trans. Inf. Theory
+    52:1289). Stored weights are lost; the crossbar remembers the map, as by `characterize`.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+    rng : numpy.random.Generator
+        Draws the vectors, the programming errors and the read noise.
+    vectors : int, optional
+        Read vectors per level. By default they are added until the currents of further ones are
+        predicted within the known noise in every column (chi-square).
+
+    Returns
+    -------
+    FaultMap
+        All devices stuck off share one conductance, least squares from all currents; so do all
+        stuck on.
+    tuple of int
+        Read vectors after programming high, and low.
+
+    Raises
+    ------
+    ValueError
+        If ``vectors`` is below 1 or above what `read_vectors` has.
+
+    Notes
+    -----
+    Vectors of ±1 with nearly zero sum cancel the current common to all devices and have sqrt(2)
+    less noise per fault than 0/1. All of them
+    together measure each device as well as a read of its own. As in `Crossbar.multiply`, converters
+    have no range and no steps. Write-and-verify reads every device itself, and gives up on the
+    stuck ones: few vectors pay where devices are written without it.
+    """
+    (n_out, n_in), device = crossbar.shape, crossbar.device
+    size, most = min(crossbar.tile, n_in), _order(min(crossbar.tile, n_in))
+    if vectors is not None and checks.check_count(vectors, "vectors") > most:
+        raise ValueError(f"vectors is {vectors}, but {size} rows have {most}; give at most {most}.")
+    found, used, shared, reads, writes = [], [], [], 0, 0
+    for target, sign in ((device.g_max, -1), (0.0, 1)):
+        pulses = crossbar._write(np.full((n_out, n_in, 2), target), checks.check_rng(rng)).pulses
+        level, spread = _working(device)[int(target > 0)]
+        noise = max(np.hypot(spread, device.read_noise), 1e-3 * device.g_max)
+        basis = read_vectors(size, rng)
+        blocks = []
+        for start in range(0, n_in, size):
+            cells = crossbar.conductance[:, start : start + size].swapaxes(0, 1)
+            cells, own = cells.reshape(len(cells), -1), basis[:, : len(cells)]
+            hiss = device.read_noise * np.sqrt(len(cells)) * rng.standard_normal((most, 2 * n_out))
+            blocks.append((own, sign * (own @ (cells - level) + hiss)))  # a fault is positive
+        stuck, count = _decode_all(blocks, device.g_max, noise, vectors)
+        found.append(np.concatenate(stuck).reshape(n_in, n_out, 2).swapaxes(0, 1))
+        used.append(count)
+        shared.append(np.clip(level + sign * _deviation(blocks, stuck, count), 0.0, device.g_max))
+        writes += int(pulses.sum())
+        reads += int(pulses.sum()) + pulses.size + count * 2 * n_out * len(blocks)
+    off, on = found[0], found[1] & ~found[0]
+    known = np.select([off, on], shared, np.nan)
+    crossbar.faults = FaultMap(off, on, known, reads, writes, device.g_max)
+    return crossbar.faults, tuple(used)
+
+
+def read_vectors(rows, rng):
+    """All vectors of ±1 for arrays of ``rows``, shape (n, rows), in random order.
+
+    They are a Hadamard matrix of Paley's (1933, J. Math. Phys. 12:311): n is the least q + 1 not
+    below ``rows`` with a prime q of the form 4k + 3 (68 for 64, 264 for 256). Its columns are
+    orthogonal and have no group structure: in Sylvester's, two faults look like certain others
+    in three of four vectors.
+    """
+    order = _order(rows)
+    square = -np.ones(order - 1)
+    square[np.arange(1, order - 1) ** 2 % (order - 1)] = 1
+    square[0] = 0
+    index = np.arange(order - 1)
+    matrix = np.ones((order, order))
+    matrix[1:, 0] = -1
+    matrix[1:, 1:] = square[index[:, None] - index] + np.eye(order - 1)
+    shuffled = np.append(1 + rng.permutation(order - 1), 0)  # the constant vector comes last
+    return matrix[shuffled][:, rng.permutation(order)[:rows]]
+
+
+def _order(rows):
+    """Order of the matrix of `read_vectors`."""
+    q = max(3, rows - 1 + (4 - rows) % 4)
+    while not all(q % d for d in range(3, math.isqrt(q) + 1, 2)):
+        q += 4
+    return q + 1
+
+
+def decode(vectors, currents, step, noise):
+    """Which devices deviate by ``step``, (m, columns) of bool: a Lasso, then matched filters.
+
+    Parameters
+    ----------
+    vectors : array (K, m)
+        Read vectors of ±1.
+    currents : array (K, columns)
+        What each column carries more than working devices would, in µS times the input.
+    step, noise : float
+        Deviation of a stuck device, positive, and the spread of a working one, in µS.
+
+    Notes
+    -----
+    A few rounds of matched filters on what the faults found so far leave unexplained undo the
+    shrinkage. Orthogonal matching pursuit (Tropp & Gilbert 2007, IEEE Trans. Inf. Theory 53:4655)
+    needs more vectors once a column holds many faults.
+    """
+    count, rows = vectors.shape
+    penalty = max(0.5 * noise * np.sqrt(rows / count), 1e-3 * step)
+    model = Lasso(penalty, positive=True, fit_intercept=False, precompute=True, tol=1e-3)
+    with warnings.catch_warnings():  # the rounds mend what an unfinished fit leaves
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimate = model.fit(vectors, currents).coef_.reshape(-1, rows).T
+    for _ in range(ROUNDS):
+        explained = step * (estimate > step / 2)
+        estimate = explained + vectors.T @ (currents - vectors @ explained) / count
+    return estimate > step / 2
+
+
+def held_out(rows, step, noise, columns, most):
+    """Fewest vectors, at most ``most``, by which a check of all columns sees wrong devices.
+
+    One wrong device shows in every current; two cancel in all of n with a chance of 2**-n.
+    """
+    count = np.arange(1, most + 1)
+    limit = chi2.isf(FALSE_DOUBT / columns, count)
+    blind = ncx2.cdf(limit, count, count * step**2 / (rows * noise**2))
+    enough = np.flatnonzero(np.maximum(blind, 0.5**count) <= OVERLOOKED)
+    return int(count[enough[0]]) if enough.size else most
+
+
+def _decode_all(blocks, step, noise, count):
+    """Stuck devices (rows, columns) of each block, and the number of vectors read."""
+    (most, columns), rows = blocks[0][1].shape, blocks[0][0].shape[1]
+    columns *= len(blocks)
+    batch = held_out(rows, step, noise, columns, most)
+    fitted = batch if count is None else count
+    while True:
+        stuck = [decode(x[:fitted], y[:fitted], step, noise) for x, y in blocks]
+        if count is not None or fitted >= most:
+            return stuck, fitted
+        new = slice(fitted, fitted + batch)
+        left = [y[new] - step * (x[new] @ s) for (x, y), s in zip(blocks, stuck, strict=True)]
+        excess = np.square(np.hstack(left)).sum(axis=0) / (rows * noise**2)
+        fitted = min(fitted + batch, most)
+        if (chi2.sf(excess, len(left[0])) >= FALSE_DOUBT / columns).all():
+            return stuck, fitted
+
+
+def _deviation(blocks, stuck, count):
+    """Least-squares deviation in µS that all stuck devices share; NaN without any."""
+    both = [(x[:count] @ s, y[:count]) for (x, y), s in zip(blocks, stuck, strict=True)]
+    weight = sum((drive**2).sum() for drive, _ in both)
+    return sum((drive * y).sum() for drive, y in both) / weight if weight else np.nan
+
+
+@functools.lru_cache
+def _working(device):
+    """Mean and spread in µS of working devices written low, and written high: the data sheet."""
+    rng = generator(0, "working devices")
+    high = device.write_and_verify(np.full(10_000, device.g_max), 0.0, rng).conductance
+    low = device.write_and_verify(0.0, high, rng).conductance
+    return tuple((float(cells.mean()), float(cells.std())) for cells in (low, high))
+
+
+def sampled_scan(*, rows, columns, stuck_off, stuck_on, vectors, seed):
+    """Scan one faulty array with few read vectors and compare the map with the truth.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the array; a pair takes two columns.
+    stuck_off, stuck_on : float
+        Fault rates per device.
+    vectors : int or None
+        As in `sampled_map`.
+    seed : int
+
+    Returns
+    -------
+    dict
+        Share of the faults ``missed``, share of the working devices in ``false`` alarm, whether the
+        map is ``exact``, read ``vectors`` by level, and these ``relative`` to reading all rows.
+    """
+    if checks.check_count(columns, "columns") % 2:
+        raise ValueError(f"columns is {columns}, but a pair takes two; give an even number.")
+    tile = checks.check_count(rows, "rows") + rows % 2
+    rng = generator(seed, "sampled scan", rows, columns)
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    crossbar = Crossbar.fabricate(columns // 2, rows, **rates, rng=rng, tile=tile)
+    on = crossbar.conductance > 0  # fresh working devices are off
+    truth = np.stack((crossbar._stuck & ~on, on))
+    faults, used = sampled_map(crossbar, rng, vectors)
+    found = np.stack((faults.stuck_off, faults.stuck_on))
+    working = ~truth.any(axis=0)
+    missed = (truth & ~found).sum() / max(truth.sum(), 1)
+    false = (found.any(axis=0) & working).sum() / max(working.sum(), 1)
+    return {
+        "missed": quantity(missed, "1", "share of the faults missed"),
+        "false": quantity(false, "1", "share of the working devices falsely listed"),
+        "exact": quantity(bool((found == truth).all()), "1", "whether the map is exact"),
+        "vectors": quantity(list(used), "1", "read vectors after writing high and low", "level"),
+        "relative": quantity(sum(used) / (2 * rows), "1", "reads relative to all rows in turn"),
+    }
+
+
+def imperfect_map(
+    *,
+    dataset,
+    neurons,
+    patterns,
+    stuck_off,
+    stuck_on,
+    missed,
+    false,
+    flip_rate,
+    iterations,
+    seed,
+    cues=1,
+    cue_noise=0.05,
+):
+    """Recall on a chip whose memory was trained, and written, with a wrong fault map.
+
+    Parameters
+    ----------
+    dataset, neurons, patterns, flip_rate, iterations, seed, cues
+        As in `experiments.stored_quality`, for one seed.
+    stuck_off, stuck_on : float
+        Fault rates per device.
+    missed, false : float
+        Share of the stuck devices that the map lacks, and of the working devices that it lists, at
+        one end of the range or the other.
+    cue_noise : float
+        Of `AdaptiveMemory`.
+
+    Returns
+    -------
+    dict
+        ``cosine`` and ``worst_cosine`` of the patterns as recalled by the programmed chip.
+    """
+    checks.check_rate(missed, "missed")
+    checks.check_rate(false, "false")
+    rng = generator(seed, "imperfect map", neurons)
+    stored = draw_pool(dataset, neurons, seed, patterns)
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
+    true = crossbar.characterize()
+    lost, end = rng.random((2, neurons, neurons, 2))  # a greater share keeps the errors of a lesser
+    kept, invented = true.stuck & (lost >= missed), ~true.stuck & (lost < false)
+    off = true.stuck_off & kept | invented & (end < 0.5)
+    on = true.stuck_on & kept | invented & (end >= 0.5)
+    known = np.select([kept, on, off], [true.stuck_conductance, true.g_max, 0.0], np.nan)
+    crossbar.faults = FaultMap(off, on, known, true.reads, true.writes, true.g_max)
+    memory = AdaptiveMemory(optimizer="adam", cue_noise=cue_noise, seed=seed)
+    memory.fit(stored, limits=[crossbar.faults.weight_limits()])
+    on_chip, corrupt = program(memory, [crossbar], rng), corruption("sign", flip_rate)
+    cue_rng = generator(seed, "cues", neurons, patterns, flip_rate)
+    found = recall_quality(on_chip, stored, corrupt, cue_rng, cues=cues, iterations=iterations)
+    return {
+        "cosine": quantity(found.mean, "1", "mean cosine similarity"),
+        "worst_cosine": quantity(found.per_pattern, "1", "worst cosine similarity"),
+    }

@@ -1,0 +1,190 @@
+"""The scans against counts by hand, the exhaustive scan and what they must not miss."""
+
+import numpy as np
+import pytest
+from scipy.linalg import hadamard
+from threadpoolctl import threadpool_limits
+
+from crossmem import scans
+from crossmem.crossbar import Crossbar
+from crossmem.devices import DeviceModel
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
+
+
+def chip(n_out, n_in, off=(), on=(), *, tile=64, device=None, seed=0):
+    """A chip with stuck devices at the indices (output, input, device) given, and its truth."""
+    truth = np.zeros((2, n_out, n_in, 2), dtype=bool)
+    for state, places in enumerate((off, on)):
+        for place in places:
+            truth[(state, *place)] = True
+    device, rng = device or DeviceModel(), np.random.default_rng(seed)
+    conductance = np.where(truth[1], device.g_max, 0.0)
+    return Crossbar(conductance, truth.any(axis=0), rng=rng, device=device, tile=tile), truth
+
+
+def agree(faults, truth):
+    return (np.stack((faults.stuck_off, faults.stuck_on)) == truth).all()
+
+
+def test_costs_by_hand():
+    # 3 x 4 pairs are 24 devices, on two tiles of 2 rows (and 4 tiles of columns at that).
+    timing = {"tile": 2, "pulses": 5, "slowest": 7, "read": 1.0, "pulse": 10.0}
+    one = scans.scan_cost(3, 4, "devices", **timing)
+    assert one == (48, 48, 240, 48.0, 48 * (5 * 10 + 6))
+    rows = scans.scan_cost(3, 4, "rows", **timing)
+    assert rows == (4, 48, 240, 4.0, 4 * (7 * 10 + 8))
+    # 3 vectors, each converted by 6 columns of 2 tiles.
+    sampled = scans.scan_cost(3, 4, "sampled", vectors=3, **timing)
+    assert sampled == (3, 36, 240, 3.0, 4 * 78)
+    assert scans.scan_cost(3, 4, "rows", tile=64).vectors == 8
+    assert scans.scan_share(1.0, 3.0) == 0.25
+    assert scans.scan_share(0.0, 3.0) == 0
+
+
+def test_costs_refuse_what_makes_no_sense():
+    with pytest.raises(ValueError, match="vectors is 0"):
+        scans.scan_cost(3, 4, "sampled")
+    with pytest.raises(ValueError, match="mode='row' is unknown"):
+        scans.scan_cost(3, 4, "row")
+    with pytest.raises(ValueError, match="n_in is 0"):
+        scans.scan_cost(3, 0, "rows")
+    with pytest.raises(ValueError, match="interval is 0"):
+        scans.scan_share(1.0, 0)
+
+
+def test_decode_a_noiseless_case_by_hand():
+    # Rows 0 and 2 of the first column are stuck: 1 + 1, 1 - 1 and -1 - 1 times 150 µS. All other
+    # non-negative solutions add to rows 0 and 3, or to 1 and 2, so theirs is a larger sum.
+    vectors = np.array([[1, -1, 1, -1], [1, 1, -1, -1], [-1, 1, -1, 1.0]])
+    currents = np.array([[300.0, 0], [0, 0], [-300, 0]])
+    assert scans.decode(vectors, currents, 150.0, 0.0).T.tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_one_fault_per_column_is_exact_with_few_vectors():
+    n_out, n_in = 32, 64
+    place = np.random.default_rng(1).integers(n_in, size=2 * n_out)
+    off = [(k // 2, i, k % 2) for k, i in enumerate(place) if k % 3]
+    on = [(k // 2, i, k % 2) for k, i in enumerate(place) if not k % 3]
+    crossbar, truth = chip(n_out, n_in, off, on)
+    faults, used = scans.sampled_map(crossbar, np.random.default_rng(2), vectors=24)
+    assert agree(faults, truth) and used == (24, 24)
+    assert crossbar.faults is faults
+    # 48 vectors of 64 columns decide; every pulse has its read, and each write one more per device.
+    assert faults.reads == 48 * 64 + faults.writes + 2 * crossbar.devices
+    # The shared conductances are those of the chip: 0 and 150 µS, to the noise of a mean.
+    assert faults.stuck_conductance[truth[0]] == pytest.approx(0, abs=3)
+    assert faults.stuck_conductance[truth[1]] == pytest.approx(150, abs=3)
+    assert np.isnan(faults.stuck_conductance[~truth.any(axis=0)]).all()
+
+
+def test_the_limits_are_those_of_the_exhaustive_scan():
+    setting = {"stuck_off": 0.01, "stuck_on": 0.02, "tile": 32}
+    pair = [Crossbar.fabricate(20, 50, rng=np.random.default_rng(3), **setting) for _ in range(2)]
+    full = pair[0].characterize()
+    faults, used = scans.sampled_map(pair[1], np.random.default_rng(4))
+    assert (faults.stuck_off == full.stuck_off).all() and (faults.stuck_on == full.stuck_on).all()
+    assert max(used) <= 32
+    assert faults.weight_limits().low == pytest.approx(full.weight_limits().low, abs=0.03)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.02, 0.3])
+def test_the_number_of_vectors_adapts_to_the_faults(rate):
+    setting = {"rows": 64, "columns": 32, "vectors": None, "seed": 5}
+    found = scans.sampled_scan(stuck_off=rate, stuck_on=rate, **setting)
+    assert found["exact"].values and found["missed"].values == found["false"].values == 0
+    high, low = found["vectors"].values
+    assert found["relative"].values == (high + low) / 128
+    # Ten vectors to fit and ten to check are the least, all 68 the most.
+    assert (high, low) == (20, 20) if rate == 0 else 20 <= min(high, low) <= max(high, low) <= 68
+    assert rate < 0.1 or high > 40
+
+
+def test_all_vectors_find_everything_at_any_rate():
+    # As many vectors as rows measure each device: no sparsity is needed.
+    found = scans.sampled_scan(rows=20, columns=64, stuck_off=0.5, stuck_on=0.4, vectors=20, seed=0)
+    assert found["exact"].values and found["relative"].values == 1
+
+
+def test_one_vector_tells_nothing_and_is_not_believed():
+    found = scans.sampled_scan(rows=64, columns=8, stuck_off=0.05, stuck_on=0.05, vectors=1, seed=0)
+    assert not found["exact"].values and found["missed"].values > 0.2
+
+
+def test_a_noiseless_chip_and_odd_sizes():
+    crossbar, truth = chip(3, 7, off=[(0, 6, 1)], on=[(2, 0, 0), (2, 1, 0)], tile=4)
+    faults, used = scans.sampled_map(crossbar, np.random.default_rng(0))
+    assert agree(faults, truth) and used == (4, 4)
+    crossbar, truth = chip(3, 7, off=[(0, 6, 1)], device=DeviceModel(read_noise=0.0))
+    assert agree(scans.sampled_map(crossbar, np.random.default_rng(0))[0], truth)
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"), [(1, 4), (4, 4), (5, 8), (13, 20), (64, 68), (256, 264)]
+)
+def test_read_vectors_are_an_orthogonal_set(rows, count):
+    vectors = scans.read_vectors(rows, np.random.default_rng(0))
+    assert vectors.shape == (count, rows) and (np.abs(vectors) == 1).all()
+    assert (vectors.T @ vectors == count * np.eye(rows)).all()
+    assert np.abs(vectors[:-1].sum(axis=1)).max() <= count - rows
+
+
+def test_few_vectors_tell_pairs_of_faults_apart():
+    # In Sylvester's matrix, pairs with the same product agree in three of four vectors.
+    vectors = scans.read_vectors(64, np.random.default_rng(0))
+    a, b, c, d = (
+        np.random.default_rng(1).permuted(np.tile(np.arange(64), (20_000, 1)), axis=1).T[:4]
+    )
+    same = (vectors[:, a] + vectors[:, b] == vectors[:, c] + vectors[:, d]).mean(axis=0)
+    assert same.mean() == pytest.approx(3 / 8, abs=0.02) and same.max() < 0.65
+
+
+def test_more_vectors_than_there_are_and_other_nonsense_are_refused():
+    crossbar, _ = chip(2, 8)
+    with pytest.raises(ValueError, match="vectors is 0, but must be at least 1"):
+        scans.sampled_map(crossbar, np.random.default_rng(0), vectors=0)
+    with pytest.raises(ValueError, match="vectors is 9, but 8 rows have 8; give at most 8"):
+        scans.sampled_map(crossbar, np.random.default_rng(0), vectors=9)
+    with pytest.raises(TypeError, match="Generator"):
+        scans.sampled_map(crossbar, 0)
+    with pytest.raises(ValueError, match="columns is 7, but a pair takes two"):
+        scans.sampled_scan(rows=4, columns=7, stuck_off=0, stuck_on=0, vectors=4, seed=0)
+
+
+def test_held_out_vectors_see_one_wrong_device_but_doubt_no_right_map():
+    rows, noise, columns, trials = 64, 10.0, 50, 20_000
+    count = scans.held_out(rows, 150.0, noise, columns, rows)
+    rng = np.random.default_rng(6)
+    vectors = hadamard(rows)[1 : count + 1].astype(float)
+    left = vectors @ (noise * rng.standard_normal((rows, trials)))
+    limit = scans.chi2.isf(scans.FALSE_DOUBT / columns, count)
+    excess = [np.square(left + shift).sum(axis=0) / (rows * noise**2) for shift in (0.0, 150.0)]
+    assert (excess[0] > limit).mean() < 1e-3
+    assert (excess[1] < limit).mean() < 2 * scans.OVERLOOKED
+    assert count >= 10  # two wrong devices cancel in nine with 2**-9, which is above a thousandth
+
+
+def test_results_do_not_depend_on_the_order_of_calls():
+    setting = {"rows": 32, "columns": 16, "stuck_off": 0.1, "stuck_on": 0.0, "vectors": 12}
+    first = scans.sampled_scan(seed=1, **setting)
+    scans.sampled_scan(seed=2, **setting)
+    again = scans.sampled_scan(seed=1, **setting)
+    assert all(first[name].identical(again[name]) for name in first)
+    assert all({"units", "long_name"} <= value.attrs.keys() for value in first.values())
+
+
+def test_missed_faults_cost_recall_and_false_ones_hardly():
+    setting = {"dataset": "random", "neurons": 64, "patterns": 16, "flip_rate": 0.05}
+    setting |= {"stuck_off": 0.15, "stuck_on": 0.15, "iterations": 10, "cues": 2, "seed": 0}
+    quality = {
+        pair: float(scans.imperfect_map(missed=pair[0], false=pair[1], **setting)["cosine"].values)
+        for pair in ((0.0, 0.0), (1.0, 0.0), (0.0, 0.1))
+    }
+    assert quality[0.0, 0.0] > quality[1.0, 0.0] + 0.05
+    assert quality[0.0, 0.1] > quality[1.0, 0.0]
+    with pytest.raises(ValueError, match="missed is 2"):
+        scans.imperfect_map(missed=2, false=0.0, **setting)

@@ -33,7 +33,7 @@ def exponent(data, dim):
 
 def test_datasets_say_where_they_come_from():
     paths = sorted(PAPER.glob("*.nc"))
-    assert {path.stem[:2] for path in paths} == {"00", "01", "02", "03", "04", "90"}
+    assert {path.stem[:2] for path in paths} == {"00", "01", "02", "03", "04", "05", "06", "90"}
     for path in paths:
         dataset = load(path)
         assert json.loads(dataset.attrs["parameters"])["scale"] == "paper"

@@ -4,7 +4,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from crossmem.checks import (
     check_choice,
@@ -274,17 +273,21 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
             "with at least two sizes"
         )
 
-    def fit(means):
-        return stats.linregress(np.log(sizes), np.log(means))
-
     if not (capacities.mean(axis=0) > 0).all():
         raise ValueError("a mean capacity is 0 or NaN, without logarithm: leave that size out")
-    line = fit(capacities.mean(axis=0))
+    offsets = np.log(sizes) - np.log(sizes).mean()
+
+    def slope(means):
+        """Least-squares slope of the logarithms, for one row of means or many."""
+        return np.log(means) @ offsets / (offsets @ offsets)
+
+    means = capacities.mean(axis=0)
+    value = float(slope(means))
+    prefactor = float(np.exp(np.log(means).mean() - value * np.log(sizes).mean()))
     check_rng(rng)
     if len(capacities) == 1:
-        return Exponent(float(line.slope), np.nan, np.nan, float(np.exp(line.intercept)))
+        return Exponent(value, np.nan, np.nan, prefactor)
     draws = rng.integers(len(capacities), size=(resamples, len(capacities)))
     means = capacities[draws].mean(axis=1)
-    slopes = [fit(row).slope for row in means[(means > 0).all(axis=1)]]
-    low, high = np.quantile(slopes, [0.025, 0.975])
-    return Exponent(float(line.slope), float(low), float(high), float(np.exp(line.intercept)))
+    low, high = np.quantile(slope(means[(means > 0).all(axis=1)]), [0.025, 0.975])
+    return Exponent(value, float(low), float(high), prefactor)

@@ -106,7 +106,7 @@ def counting_bound(weights, neurons, bits_per_pixel=1.0):
     bits_per_pixel : float or array
         h, from `bits_per_pixel` or `rate_distortion_bits`.
     """
-    return 2 * np.asarray(weights) / (np.asarray(neurons) * bits_per_pixel)
+    return 2 * weights / (neurons * bits_per_pixel)
 
 
 def bits_per_pixel(images):

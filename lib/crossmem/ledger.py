@@ -115,7 +115,7 @@ def judge(ours, published, *, low=None, high=None, tolerance=0.1, more_is_better
     return "exceeded" if more_is_better and ours > published else "not reproduced"
 
 
-def compare(id, figure, what, published, values, *, dataset, reason, **criterion):
+def compare(id, figure, what, published, values, dataset, reason, **criterion):
     """Set a published number beside the mean of ours over seeds.
 
     Parameters
@@ -149,6 +149,51 @@ def compare(id, figure, what, published, values, *, dataset, reason, **criterion
     )
 
 
+def compare_exponent(id, figure, what, published, fit, dataset, reason, tolerance=0.15):
+    """Set a published scaling exponent beside ours.
+
+    Parameters
+    ----------
+    id, figure, what, published, dataset
+        As in `Claim`.
+    fit : capacity.Exponent
+    reason : str
+        Why it may not be reproduced; kept only with that verdict.
+    tolerance : float
+        Difference up to which ours counts as the same, as it does if the published value lies in
+        our interval. Another slope is another law, so a steeper one does not exceed it.
+
+    Returns
+    -------
+    Claim
+    """
+    near = abs(fit.value - published) <= tolerance or fit.low <= published <= fit.high
+    verdict, why = ("reproduced", "") if near else ("not reproduced", reason)
+    return Claim(
+        id, figure, what, published, fit.value, verdict, fit.low, fit.high, why, dataset=dataset
+    )
+
+
+def stated(id, figure, what, published, ours, holds, dataset, reason, low=None, high=None):
+    """Set what the paper says in words beside what we counted: it holds or not.
+
+    Parameters
+    ----------
+    id, figure, what, published, low, high, dataset
+        As in `Claim`.
+    ours : float
+    holds : bool
+    reason : str
+        Why it may not hold; kept only if so.
+
+    Returns
+    -------
+    Claim
+    """
+    verdict, why = ("reproduced", "") if holds else ("not reproduced", reason)
+    return Claim(id, figure, what, published, float(ours), verdict, low, high, why, dataset=dataset)
+
+
 def record_claims(claims, path):
     """Add claims to a ledger, in place of the rows with the same ids; sorted by figure."""
     rows = {claim.id: claim for claim in [*read_claims(path), *claims]}
@@ -167,10 +212,10 @@ def read_claims(path):
     return _read_ledger(Claim, path)
 
 
-def claims_table(path):
-    """Return the ledger of claims as a Markdown table."""
+def claims_table(claims):
+    """Return claims as a Markdown table."""
     columns = ["Figure", "Quantity", "Published", "Ours [95 %]", "Verdict", "Notebook", "Dataset"]
-    lines = [columns, ["---"] * len(columns), *(_claim_row(claim) for claim in read_claims(path))]
+    lines = [columns, ["---"] * len(columns), *(_claim_row(claim) for claim in claims)]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
@@ -188,7 +233,7 @@ def update_readme(readme, claims):
     _, found_end, after = rest.partition(end)
     if not (found_begin and found_end):
         raise ValueError(f"{readme} lacks the lines {begin} and {end}: add them around the table")
-    text = f"{before}{begin}\n{claims_table(claims)}\n{end}{after}"
+    text = f"{before}{begin}\n{claims_table(read_claims(claims))}\n{end}{after}"
     write_atomically(readme, text.encode())
 
 

@@ -134,6 +134,7 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
             f"values have the dimensions {values.dims}, but a curve takes ({x!r}, {dim!r}): "
             "select one value of each other dimension"
         )
+    values = values.dropna(x, how="all")
     (line,) = ax.plot(values[x], values.mean(dim), **style)
     if values.sizes[dim] < 2:
         return

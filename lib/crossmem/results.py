@@ -13,6 +13,7 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
+from crossmem.capacity import scaling_exponent
 from crossmem.checks import nearest
 from crossmem.randomness import generator
 from crossmem.sweep import write_atomically
@@ -263,3 +264,20 @@ def _git_commit():
     if commit.returncode:
         return "unknown"
     return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
+
+
+def growth(values, dim):
+    """Return the exponent with which capacities grow along a dimension, with its interval.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        With the dimensions ``dim``, a size, and "seed", no others.
+    dim : str
+
+    Returns
+    -------
+    capacity.Exponent
+    """
+    values = values.transpose("seed", dim)
+    return scaling_exponent(values[dim], values, generator(0, "exponent", dim))

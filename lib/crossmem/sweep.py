@@ -246,7 +246,9 @@ def _finished(task, points, missing, workers, executor):
             yield i, functools.partial(task, points[i])
         return
     if executor is None:
-        executor = loky.get_reusable_executor(max_workers=workers)
+        # Workers outlive the pause between two sweeps; by default they leave after ten seconds,
+        # and one that leaves as work arrives makes loky warn.
+        executor = loky.get_reusable_executor(max_workers=workers, timeout=120)
     # A queue, since `concurrent.futures.wait` does not take the futures of Dask.
     done = queue.SimpleQueue()
     futures = {executor.submit(task, points[i]): i for i in missing}

@@ -1,15 +1,17 @@
 """What a notebook calls: one run of it, with its parameters, folders, datasets and ledger rows."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import PIL.Image
 from IPython.display import Image, Markdown
 
 from crossmem.checks import check_choice
-from crossmem.ledger import record_assumptions, record_claims
+from crossmem.ledger import claims_table, record_assumptions, record_claims
 from crossmem.results import INLINE_DPI, describe, load, project_root, save, save_figure
 from crossmem.sweep import sweep
+
+QUICK_REASON = "the quick scale has smaller networks and fewer seeds"
 
 
 @dataclass
@@ -82,8 +84,20 @@ class Run:
         return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))
 
     def claims(self, claims):
-        """Enter claims into ``claims.csv``, each under this notebook's name."""
-        record_claims([self._signed(claim) for claim in claims], self.output / "claims.csv")
+        """Enter claims into ``claims.csv``, each under this notebook's name, and show them.
+
+        At the quick scale the reason of a claim that is not reproduced is the scale itself.
+
+        Returns
+        -------
+        IPython.display.Markdown
+            The rows as a table.
+        """
+        signed = [self._signed(claim) for claim in claims]
+        if self.scale == "quick":
+            signed = [replace(claim, reason=claim.reason and QUICK_REASON) for claim in signed]
+        record_claims(signed, self.output / "claims.csv")
+        return Markdown(claims_table([replace(claim, notebook="") for claim in signed]))
 
     def assumptions(self, assumptions):
         """Enter assumptions into ``assumptions.csv``, each under this notebook's name."""

@@ -289,3 +289,21 @@ def test_fixed_points_of_one_neuron_pair():
     states = np.array([[0.0, 0.0], [0.95750, 0.95750], [0.5, 0.5]])
     found = is_fixed_point(pair, states, activation="tanh", tolerance=1e-4)
     np.testing.assert_array_equal(found, [True, True, False])
+
+
+@pytest.mark.parametrize("neurons", [1, 2, 3, 8])
+def test_norm_and_radius_of_tiny_and_of_dead_networks(neurons):
+    """A scaled identity at the zero state has norm and radius equal to its scale; zero has none."""
+    identity = np.eye(neurons, dtype=np.float32) * np.float32(0.5)
+    bias = np.zeros(neurons, np.float32)
+    for weights, expected in ((identity, 0.5), (0 * identity, 0.0)):
+        layers = [Layer(weights, bias)]
+        state = np.zeros(neurons)
+        assert spectral_norm(layers, state) == pytest.approx(expected)
+        assert spectral_radius(layers, state) == pytest.approx(expected)
+
+
+def test_a_state_of_another_size_is_refused():
+    layers = [Layer(np.eye(4, dtype=np.float32), np.zeros(4, np.float32))]
+    with pytest.raises(ValueError, match=r"shape \(3,\), but the network has 4 neurons"):
+        spectral_norm(layers, np.zeros(3))

@@ -196,7 +196,7 @@ def test_unclear_claims_are_refused(change, message):
         (1.49, 0.01, "reproduced", ""),
         (1.35, 0.01, "reproduced", ""),
         (1.30, 0.20, "reproduced", ""),
-        (1.66, 0.01, "exceeded", ""),
+        (1.66, 0.01, "not reproduced", "why"),
         (1.30, 0.01, "not reproduced", "why"),
     ],
 )

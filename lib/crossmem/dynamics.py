@@ -221,6 +221,11 @@ def jacobian_factors(layers, state):
     list of arrays (n_out, n_in)
     """
     factors, below = [], np.asarray(state, dtype=float)
+    if below.shape != (layers[0].weights.shape[1],):
+        raise ValueError(
+            f"state has shape {below.shape}, but the network has {layers[0].weights.shape[1]} "
+            "neurons: pass one state, an array (N,)"
+        )
     for layer in layers:
         below = np.tanh(layer.field(below))
         factors.append((1 - below**2)[:, None] * (layer.gain * layer.weights.astype(float)))
@@ -242,8 +247,9 @@ def spectral_norm(layers, state):
     the Lanczos process (`scipy.sparse.linalg.svds`).
     """
     operator = _jacobian_operator(layers, state)
-    start = np.ones(operator.shape[1])
-    return float(svds(operator, k=1, v0=start, return_singular_vectors=False)[0])
+    if operator is None:
+        return float(np.linalg.norm(jacobian(layers, state), 2))
+    return float(svds(operator, k=1, rng=0, return_singular_vectors=False)[0])
 
 
 def spectral_radius(layers, state):
@@ -252,12 +258,17 @@ def spectral_radius(layers, state):
     It never exceeds the norm, and may be far below it where the Jacobian is not symmetric.
     """
     operator = _jacobian_operator(layers, state)
-    start = np.ones(operator.shape[0])
+    if operator is None:
+        return float(np.abs(np.linalg.eigvals(jacobian(layers, state))).max())
+    start = np.random.default_rng(0).standard_normal(operator.shape[0])
     return float(np.abs(eigs(operator, k=1, v0=start, return_eigenvectors=False))[0])
 
 
 def _jacobian_operator(layers, state):
+    """The Jacobian as an operator; None where it is too small, or zero, for an iteration."""
     factors = jacobian_factors(layers, state)
+    if len(state) < 4 or any(not factor.any() for factor in factors):
+        return None
 
     def forward(vector):
         for factor in factors:

@@ -161,15 +161,14 @@ def compare_exponent(id, figure, what, published, fit, dataset, reason, toleranc
         Why it may not be reproduced; kept only with that verdict.
     tolerance : float
         Difference up to which ours counts as the same, as it does if the published value lies in
-        our interval; steeper than that counts as exceeded.
+        our interval. Another slope is another law, so a steeper one does not exceed it.
 
     Returns
     -------
     Claim
     """
     near = abs(fit.value - published) <= tolerance or fit.low <= published <= fit.high
-    verdict = "reproduced" if near else "exceeded" if fit.value > published else "not reproduced"
-    why = reason if verdict == "not reproduced" else ""
+    verdict, why = ("reproduced", "") if near else ("not reproduced", reason)
     return Claim(
         id, figure, what, published, fit.value, verdict, fit.low, fit.high, why, dataset=dataset
     )

@@ -91,11 +91,12 @@ def one_step_capacity(overlap, target=RECALLED):
 
 
 def counting_bound(weights, neurons, bits_per_pixel=1.0):
-    """Patterns that a network can hold at most, at 2 bits per weight.
+    """Patterns that a network may be expected to hold at most, at 2 bits per weight.
 
-    A pattern of N pixels with h bits each takes N·h of the 2·w bits of w weights, so P ≤ 2w/(N·h).
-    One layer without hidden neurons and h = 1 gives Gardner's 2N; one hidden layer gives 4·Nh/h:
-    linear for independent patterns, and superlinear only where h falls as the images grow.
+    A pattern of N pixels with h bits each takes N·h of the 2·w bits of w weights, so P = 2w/(N·h).
+    One layer of threshold units and h = 1 give Gardner's 2N, a bound. For stacks it is a yardstick,
+    not a theorem; one hidden layer gives 4·Nh/h: linear for independent patterns, and superlinear
+    where h falls as the images grow.
 
     Parameters
     ----------

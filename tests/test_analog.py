@@ -134,6 +134,14 @@ def test_ideal_peripherals_leave_the_programmed_memory(rng, hidden):
     np.testing.assert_array_equal(ideal.recall(patterns), on_chip.recall(patterns))
 
 
+def test_asynchronous_recall_does_not_bypass_the_peripherals(rng):
+    on_chip, crossbars, patterns, _ = chip(rng)
+    coarse = with_peripherals(on_chip, crossbars, Peripherals(adc_bits=2), patterns, rng)
+    on_chip.recall(patterns, update="asynchronous")
+    with pytest.raises(ValueError, match="recall with update='synchronous'"):
+        coarse.recall(patterns, update="asynchronous")
+
+
 def test_the_range_is_the_largest_column_current_of_the_stored_patterns(rng):
     on_chip, crossbars, patterns, _ = chip(rng, tile=8)
     peripherals = Peripherals(adc_bits=8, wire_resistance=5.0)

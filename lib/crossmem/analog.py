@@ -55,8 +55,8 @@ class AnalogLayer(Layer):
     """A layer whose products pass through converters, tile by tile.
 
     Each tile drives its rows, converts the current of each of its columns, G+ and G- apart, and
-    hands the numbers on; differences and sums over tiles are digital. Only `field` does all this:
-    asynchronous recall, which corrects a product instead of measuring it, uses ``weights`` alone.
+    hands the numbers on; differences and sums over tiles are digital. Asynchronous recall, which
+    corrects a product instead of measuring it, is refused.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ class AnalogLayer(Layer):
         Draws the read noise.
     """
 
+    synchronous_only = True
     _: KW_ONLY
     pairs: np.ndarray
     dac_bits: int | None = None

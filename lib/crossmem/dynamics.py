@@ -31,6 +31,8 @@ class Layer:
     weights: np.ndarray
     bias: np.ndarray
     gain: float = 1.0
+    #: Whether a product exists only for the whole state, not corrected neuron by neuron.
+    synchronous_only = False
 
     def field(self, states):
         """Local field gain · W x + bias of every neuron, (n, n_in) -> (n, n_out)."""
@@ -126,11 +128,17 @@ def recall(
     Raises
     ------
     ValueError
-        For an unknown update or activation, or fewer than 0 iterations.
+        For an unknown update or activation, fewer than 0 iterations, or asynchronous updates of
+        layers that only work on the whole state.
     """
     check_count(iterations, "iterations", least=0)
     check_choice(activation, "activation", ACTIVATIONS)
     check_choice(update, "update", UPDATES)
+    if update == "asynchronous" and any(layer.synchronous_only for layer in layers):
+        raise ValueError(
+            "update='asynchronous' would bypass the converters and the noise of these layers: "
+            "recall with update='synchronous'"
+        )
     if rng is None:
         rng = np.random.default_rng(0)
     states = np.array(cues, dtype=layers[0].weights.dtype)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from crossmem.hardware import analog_recall, chip_memory, drifted_recall
+from crossmem.experiments import chip_memory
+from crossmem.hardware import analog_recall, drifted_recall
 from crossmem.randomness import generator
 
 RECALL = {

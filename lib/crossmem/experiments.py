@@ -426,6 +426,27 @@ def outcomes(memory, states, stored):
     return np.select(cases, OUTCOMES[:3], OUTCOMES[3]), rest
 
 
+def chip_memory(
+    stored, *, layers, hidden, activation, stuck_off=0.0, stuck_on=0.0, training, seed, rng
+):
+    """A memory of patterns for one chip: fabricate, characterise, train within reach.
+
+    Returns
+    -------
+    AssociativeMemory, list of Crossbar
+        To be given to `memories.program`.
+    """
+    neurons = stored.shape[1]
+    sizes = hidden_sizes(neurons, layers, hidden)
+    memory = make_memory("adaptive", seed, hidden=sizes, activation=activation, **training)
+    crossbars = [
+        Crossbar.fabricate(*shape, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng)
+        for shape in memory.layer_shapes(neurons)
+    ]
+    memory.fit(stored, limits=[crossbar.characterize().weight_limits() for crossbar in crossbars])
+    return memory, crossbars
+
+
 def chip_recall(
     *,
     dataset,
@@ -465,13 +486,11 @@ def chip_recall(
     stored = one_of_each(dataset, size=image_side(neurons), binary=binary, rng=rng)
     cues = corruption(activation, flip_rate, noise)(stored, rng)
     training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    sizes = hidden_sizes(neurons, layers, hidden)
-    memory = make_memory("adaptive", seed, hidden=sizes, activation=activation, **training)
-    crossbars = [
-        Crossbar.fabricate(*shape, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng)
-        for shape in memory.layer_shapes(neurons)
-    ]
-    memory.fit(stored, limits=[crossbar.characterize().weight_limits() for crossbar in crossbars])
+    network = {"layers": layers, "hidden": hidden, "activation": activation}
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    memory, crossbars = chip_memory(
+        stored, **network, **rates, training=training, seed=seed, rng=rng
+    )
     on_chip = program(memory, crossbars, rng)
     states = on_chip.recall(cues, iterations=iterations, trace=True)
     results = {}

@@ -10,9 +10,9 @@ from crossmem.analog import Peripherals, counter_losses, with_peripherals
 from crossmem.capacity import recall_quality
 from crossmem.checks import check_count, check_not_negative
 from crossmem.costs import typical
-from crossmem.crossbar import Crossbar
 from crossmem.dynamics import UPDATES, Layer, activate, cosine, settling_time
 from crossmem.experiments import (
+    chip_memory,
     corruption,
     draw_pool,
     hidden_sizes,
@@ -196,27 +196,6 @@ def ratio_range(ratio, costs, groups):
         }
         found.append(float(ratio(typical(costs) | chosen)))
     return min(found), max(found)
-
-
-def chip_memory(
-    stored, *, layers, hidden, activation, stuck_off=0.0, stuck_on=0.0, training, seed, rng
-):
-    """A memory of patterns for one chip: fabricate, characterise, train within reach.
-
-    Returns
-    -------
-    AssociativeMemory, list of Crossbar
-        To be given to `memories.program`.
-    """
-    neurons = stored.shape[1]
-    sizes = hidden_sizes(neurons, layers, hidden)
-    memory = make_memory("adaptive", seed, hidden=sizes, activation=activation, **training)
-    crossbars = [
-        Crossbar.fabricate(*shape, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng)
-        for shape in memory.layer_shapes(neurons)
-    ]
-    memory.fit(stored, limits=[crossbar.characterize().weight_limits() for crossbar in crossbars])
-    return memory, crossbars
 
 
 def analog_recall(

@@ -24,6 +24,7 @@ from crossmem.training import Recipe, train
 
 LAYER_PARTS = ("weights", "bias", "gain", "low", "high")
 FIELD_STEP = 0.6  # largest change of a local field in one step of Adam
+LEAST_BATCH = 16  # patterns: fewer cost as much, since a step of a small batch is all overhead
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
 # trying 1, 2, 4, 8 and 16 at N = 144: 2 and 4 were best with the squared loss; the logistic loss
 # has no plateau and used more.
@@ -282,13 +283,21 @@ class AdaptiveMemory(AssociativeMemory):
         ``activation="tanh"``, clipped Gaussian noise of this standard deviation.
     activation : {"sign", "tanh"}
         Visible neurons in recall; both train as tanh.
+    unroll : int
+        Updates of the state that one training pass runs through. 1 makes each pattern a fixed
+        point, as published. With 2 the pattern must come back after two updates, so that the
+        neurons are their own hidden layer in between: recall then takes an even number of updates.
     bias : bool
         Train a bias per neuron; the paper sets it to zero.
     optimizer, learning_rate, steps, tolerance
-        As in `training.Recipe`. For RMSprop, None takes the published steps and the published rate
-        where it works: 1e-3 for 10,000 steps for one layer (the published 3e-2 saturates tanh with
-        some bits wrong for good), 3e-4 for 60,000 steps for a stack. For Adam, None takes 1,000
-        steps and a rate that lets a neuron's field change by 0.6 in a step.
+        As in `training.Recipe`. None takes the published RMSprop for clean cues, with the
+        published steps and the published rate where it works: 1e-3 for 10,000 steps for one layer
+        (the published 3e-2 saturates tanh with some bits wrong for good), 3e-4 for 60,000 steps
+        for a stack. For noisy cues it takes Adam for 3,000 steps, at a rate that lets a neuron's
+        field change by 1.2 in a step; for clean cues Adam takes 1,000 steps and half that rate.
+    batch : float
+        Share of the patterns that a training step shows, in (0, 1], but at least 16 of them. None
+        shows all of the clean patterns, as published, and a tenth of noisy ones.
     seed : int
         Initial weights and training noise.
 
@@ -306,21 +315,25 @@ class AdaptiveMemory(AssociativeMemory):
         hidden=(),
         cue_noise=0.0,
         activation="sign",
+        unroll=1,
         bias=False,
-        optimizer="rmsprop",
+        optimizer=None,
         learning_rate=None,
         steps=None,
         tolerance=1e-8,
+        batch=None,
         seed=0,
     ):
         self.hidden = hidden
         self.cue_noise = cue_noise
         self.activation = activation
+        self.unroll = unroll
         self.bias = bias
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.steps = steps
         self.tolerance = tolerance
+        self.batch = batch
         self.seed = seed
 
     def layer_shapes(self, neurons):
@@ -329,7 +342,7 @@ class AdaptiveMemory(AssociativeMemory):
         return [(n_out, n_in) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
 
     def recipe(self, limits):
-        """The training recipe within limits, with the optimiser's own values where None was given.
+        """The training recipe within limits, with the library's values where None was given.
 
         Parameters
         ----------
@@ -339,19 +352,39 @@ class AdaptiveMemory(AssociativeMemory):
         -------
         training.Recipe
         """
-        if self.optimizer == "adam":
+        optimizer = self.optimizer or ("adam" if self.cue_noise else "rmsprop")
+        if optimizer == "adam":
             # A sign-like step moves a field by the rate times the number of working inputs.
             inputs = max(limit.working.sum(axis=1).mean() for limit in limits)
-            rate, steps = FIELD_STEP / max(inputs, 1.0), 1000
+            field_step, steps = (2 * FIELD_STEP, 3000) if self.cue_noise else (FIELD_STEP, 1000)
+            rate = field_step / max(inputs, 1.0)
         else:
             rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
+        # A neuron that must separate patterns by itself gains from the margin; where a hidden
+        # layer, or a second update, shares the work, the squared error recalled more.
+        alone = not self.hidden and self.unroll == 1 and self.activation == "sign"
         return Recipe(
-            optimizer=self.optimizer,
+            optimizer=optimizer,
             learning_rate=rate if self.learning_rate is None else self.learning_rate,
             steps=steps if self.steps is None else self.steps,
             tolerance=self.tolerance,
-            loss="logistic" if self.cue_noise and self.activation == "sign" else "squared",
+            loss="logistic" if self.cue_noise and alone else "squared",
+            unroll=self.unroll,
         )
+
+    def patterns_per_step(self, patterns):
+        """How many of that many patterns a training step shows."""
+        share = self.batch or (0.1 if self.cue_noise else 1.0)
+        return min(max(round(share * patterns), LEAST_BATCH), patterns)
+
+    def recall(self, cues, *, iterations=10, **options):
+        """As `AssociativeMemory.recall`; the iterations must be a multiple of ``unroll``."""
+        if self.unroll > 1 and check_count(iterations, "iterations", least=0) % self.unroll:
+            raise ValueError(
+                f"iterations={iterations} ends between two passes of this memory, whose patterns "
+                f"come back every {self.unroll} updates: use a multiple of unroll={self.unroll}"
+            )
+        return super().recall(cues, iterations=iterations, **options)
 
     def _check_parameters(self):
         check_choice(self.activation, "activation", dynamics.ACTIVATIONS)
@@ -366,6 +399,10 @@ class AdaptiveMemory(AssociativeMemory):
             check_rate(self.cue_noise, "cue_noise")
         else:
             check_not_negative(self.cue_noise, "cue_noise")
+        if self.batch is not None:
+            check_positive(self.batch, "batch", 0.1)
+            check_rate(self.batch, "batch")
+        check_count(self.unroll, "unroll")
         check_count(self.seed, "seed", least=0)
 
     def _learn(self, patterns, limits):
@@ -450,6 +487,9 @@ def _learn_batch(memories, patterns, limits):
         for memory, rng, clean, cues in zip(memories, rngs, targets, out, strict=True):
             memory._write_cues(clean, cues, rng)
 
+    count = patterns.shape[1]
+    size = one.patterns_per_step(count)
+    decks = [shuffled_batches(count, size, rng) for rng in rngs]
     trained = train(
         patterns,
         stack(weights),
@@ -457,6 +497,7 @@ def _learn_batch(memories, patterns, limits):
         biases=biases if one.bias else None,
         recipe=recipe,
         corrupt=corrupt if one.cue_noise else None,
+        draw=(lambda: [next(deck) for deck in decks]) if size < count else None,
     )
     learned = []
     for r, memory in enumerate(memories):
@@ -464,6 +505,17 @@ def _learn_batch(memories, patterns, limits):
         parts = zip(trained.weights, trained.biases or biases, gains[r], limits[r], strict=True)
         learned.append([normalised_layer(w[r], b[r], gain, limit) for w, b, gain, limit in parts])
     return learned
+
+
+def shuffled_batches(count, size, rng):
+    """Endless batches of ``size`` of ``count`` indices: each pass takes them in a new order.
+
+    What a pass has left over at its end, fewer than a batch, waits for a later pass.
+    """
+    while True:
+        order = rng.permutation(count)
+        for start in range(0, count - size + 1, size):
+            yield order[start : start + size]
 
 
 def flipped_cues(targets, rate, rng, out):

@@ -4,6 +4,7 @@ Every array carries a leading replica axis, so that several small networks train
 product. Only functions that NumPy and CuPy share are used: pass ``xp=cupy`` to train on a GPU.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,6 +35,9 @@ class Recipe:
         Training of a network stops once its mean loss per output falls below this.
     loss : {"squared", "logistic"}
         Squared error of tanh (paper, equation 5), or the logistic loss of the margin x·h.
+    unroll : int
+        Updates of the state that one pass runs through before the loss is taken; the published
+        training has 1. The weights of the updates are the same (backpropagation through time).
     """
 
     optimizer: str = "rmsprop"
@@ -41,6 +45,7 @@ class Recipe:
     steps: int = 10_000
     tolerance: float = 1e-8
     loss: str = "squared"
+    unroll: int = 1
 
     def __post_init__(self):
         check_choice(self.optimizer, "optimizer", OPTIMIZERS)
@@ -48,6 +53,7 @@ class Recipe:
         check_positive(self.learning_rate, "learning_rate", 1e-3)
         check_count(self.steps, "steps")
         check_not_negative(self.tolerance, "tolerance", 1e-8)
+        check_count(self.unroll, "unroll")
 
     def rate(self, step: int) -> float:
         """Learning rate at a step counted from 0."""
@@ -165,12 +171,17 @@ class Trainer:
     corrupt : callable or None
         ``corrupt(targets, out)`` writes fresh cues into ``out`` before each step; None shows the
         clean patterns, which is the published training.
+    draw : callable or None
+        ``draw()`` returns which patterns each network sees in the next step, an array (R, B) of
+        int; None shows all of them in every step, which is the published training.
     xp : module
         NumPy, or CuPy to run the same loop on a GPU.
     """
 
-    def __init__(self, targets, weights, limits, biases, recipe, corrupt=None, xp=np):
-        self.xp, self.recipe, self.corrupt = xp, recipe, corrupt
+    def __init__(
+        self, targets, weights, limits, biases, recipe, corrupt=None, draw=None, xp=np
+    ):
+        self.xp, self.recipe, self.corrupt, self.draw = xp, recipe, corrupt, draw
         optimizer = {"rmsprop": RMSprop, "adam": Adam}[recipe.optimizer]
         single = lambda array: xp.array(array, dtype=xp.float32, order="C")  # noqa: E731
         self.targets = single(targets)
@@ -179,19 +190,32 @@ class Trainer:
             for w, bound in zip(weights, limits, strict=True)
         ]
         self.biases = [Parameter(single(b), None, None, optimizer, xp) for b in biases or ()]
+        # Unrolled updates are a deeper stack whose layers share their parameters.
+        self.path = self.weights * recipe.unroll
+        self._patterns = self.targets
+        self._choose()
         self._allocate()
 
     def _allocate(self):
         xp, (replicas, patterns, _) = self.xp, self.targets.shape
         self.inputs = xp.empty_like(self.targets) if self.corrupt else self.targets
-        shapes = [(replicas, patterns, w.value.shape[1]) for w in self.weights]
+        shapes = [(replicas, patterns, w.value.shape[1]) for w in self.path]
         self.outputs = [xp.empty(shape, dtype=xp.float32) for shape in shapes]
         self.deltas = [xp.empty(shape, dtype=xp.float32) for shape in shapes]
 
+    def _choose(self):
+        """Take the patterns of the next step, (R, B, N), if a step does not see all."""
+        if self.draw:  # whole rows are copied faster than `take_along_axis` gathers
+            chosen = zip(self._patterns, self.draw(), strict=True)
+            self.targets = self.xp.stack([patterns[rows] for patterns, rows in chosen])
+
     def show(self):
-        """Draw fresh cues, if the training is noisy, and compute every layer's outputs."""
+        """Choose patterns, draw fresh cues if the training is noisy, compute all outputs."""
+        self._choose()
         if self.corrupt:
             self.corrupt(self.targets, self.inputs)
+        elif self.draw:
+            self.inputs = self.targets
         self.forward()
 
     def descend(self, rate):
@@ -203,10 +227,10 @@ class Trainer:
     def forward(self):
         """Outputs of every layer: tanh(W x + b), the last left linear for the logistic loss."""
         below = self.inputs
-        for index, (weight, output) in enumerate(zip(self.weights, self.outputs, strict=True)):
+        for index, (weight, output) in enumerate(zip(self.path, self.outputs, strict=True)):
             self.xp.matmul(below, weight.value.swapaxes(1, 2), out=output)
             if self.biases:
-                output += self.biases[index].value[:, None, :]
+                output += self.biases[index % len(self.biases)].value[:, None, :]
             if output is not self.outputs[-1] or self.recipe.loss == "squared":
                 self.xp.tanh(output, out=output)
             below = output
@@ -214,15 +238,25 @@ class Trainer:
     def backward(self):
         """Gradients of the mean loss per output with respect to every weight and bias."""
         self._output_delta()
-        for index in reversed(range(len(self.weights))):
-            delta, weight = self.deltas[index], self.weights[index]
+        for index in reversed(range(len(self.path))):
+            delta, weight = self.deltas[index], self.path[index]
             below = self.outputs[index - 1] if index else self.inputs
-            self.xp.matmul(delta.swapaxes(1, 2), below, out=weight.gradient)
+            product = functools.partial(self.xp.matmul, delta.swapaxes(1, 2), below)
+            self._add_gradient(weight, product, index)
             if self.biases:
-                self.xp.sum(delta, axis=1, out=self.biases[index].gradient)
+                bias = self.biases[index % len(self.biases)]
+                self._add_gradient(bias, functools.partial(self.xp.sum, delta, axis=1), index)
             if index:
                 self.xp.matmul(delta, weight.value, out=self.deltas[index - 1])
                 self._through_tanh(self.deltas[index - 1], below)
+
+    def _add_gradient(self, parameter, compute, index):
+        """Write a gradient at the last use of a parameter on the path, add to it before."""
+        if index >= len(self.path) - len(self.weights):
+            compute(out=parameter.gradient)
+        else:
+            compute(out=parameter.scratch)
+            parameter.gradient += parameter.scratch
 
     def _output_delta(self):
         """Loss gradient at the input of the last layer's activation; overwrites the outputs."""
@@ -257,7 +291,7 @@ class Trainer:
     def keep(self, alive):
         """Go on with the replicas whose entry of ``alive`` is true."""
         alive = self.xp.asarray(alive)
-        self.targets = self.targets[alive]
+        self.targets = self._patterns = self.targets[alive]
         for parameter in (*self.weights, *self.biases):
             parameter.keep(alive)
         self._allocate()
@@ -291,12 +325,14 @@ def train(
     biases=None,
     recipe: Recipe,
     corrupt: Callable | None = None,
+    draw: Callable | None = None,
     xp=np,
 ) -> Trained:
     """Train a batch of networks; each stops at its own tolerance or at the last step.
 
-    Without ``corrupt``, a network's result does not depend on the others in its batch: every
-    operation acts on each replica alone, and a finished one leaves the batch.
+    A network's result does not depend on the others in its batch: every operation acts on each
+    replica alone, and a finished one leaves the batch. With ``corrupt`` or ``draw`` every network
+    takes all steps, since the loss of fresh cues or of some patterns says little.
 
     Parameters are those of `Trainer`.
 
@@ -305,7 +341,7 @@ def train(
     FloatingPointError
         If the loss stops being finite.
     """
-    trainer = Trainer(targets, weights, limits, biases, recipe, corrupt, xp)
+    trainer = Trainer(targets, weights, limits, biases, recipe, corrupt, draw, xp)
     replicas = len(trainer.targets)
     result = Trained(
         [xp.empty_like(w.value) for w in trainer.weights],
@@ -317,8 +353,7 @@ def train(
     for step in range(recipe.steps + 1):
         last = step == recipe.steps
         trainer.show()
-        # Fresh cues never let the loss fall to a tolerance, so noisy training looks only once.
-        if last or (not corrupt and step % CHECK_EVERY == 0):
+        if last or (not (corrupt or draw) and step % CHECK_EVERY == 0):
             losses = np.array(trainer.losses().tolist())
             if not np.isfinite(losses).all():
                 raise FloatingPointError(

@@ -17,7 +17,7 @@ from crossmem.dynamics import cosine
 from crossmem.patterns import check_patterns
 
 CRITERIA = ("mean", "per_pattern")
-BRACKET = 1.2  # factor between the first two guesses; it grows to 2 until the bracket closes
+BRACKET = 1.1  # factor between the first two guesses; it grows to 2 until the bracket closes
 
 
 @dataclass(frozen=True)

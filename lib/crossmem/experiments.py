@@ -97,7 +97,16 @@ def hidden_sizes(neurons, layers=1, hidden=None):
 
 
 def make_memory(
-    method, seed, *, hidden=(), activation="sign", optimizer="adam", steps=None, learning_rate=None
+    method,
+    seed,
+    *,
+    hidden=(),
+    activation="sign",
+    optimizer="adam",
+    steps=None,
+    learning_rate=None,
+    cue_noise=0.0,
+    unroll=1,
 ):
     """An unfitted memory of the named method.
 
@@ -107,6 +116,7 @@ def make_memory(
     check_choice(method, "method", METHODS)
     if method == "adaptive":
         settings = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+        settings |= {"cue_noise": cue_noise, "unroll": unroll}
         return AdaptiveMemory(hidden=hidden, activation=activation, seed=seed, **settings)
     if hidden or activation != "sign":
         raise ValueError(
@@ -190,6 +200,8 @@ def stored_quality(
     optimizer="adam",
     steps=None,
     learning_rate=None,
+    cue_noise=0.0,
+    unroll=1,
     seeds,
 ):
     """Recall of a given number of stored patterns through masked weights (Fig. 3g, 3h, 4e).
@@ -214,8 +226,8 @@ def stored_quality(
         As ``error`` of `miswritten`, in µS.
     cues, iterations : int
         As in `capacity.recall_quality`.
-    optimizer, steps, learning_rate
-        As in `make_memory`.
+    optimizer, steps, learning_rate, cue_noise, unroll
+        As in `AdaptiveMemory`.
     seeds : list of int
         Repetitions, trained as one batch where that is possible.
 
@@ -228,6 +240,7 @@ def stored_quality(
         raise ValueError(f"seeds={seeds!r} must be a list of at least one, such as [0, 1, 2]")
     binary, sizes = activation == "sign", hidden_sizes(neurons, layers, hidden)
     training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    training |= {"cue_noise": cue_noise, "unroll": unroll}
     network = {"hidden": sizes, "activation": activation}
     memories = [make_memory(method, seed, **network, **training) for seed in seeds]
     stored = [draw_pool(dataset, neurons, seed, patterns, binary=binary) for seed in seeds]
@@ -273,6 +286,8 @@ def storage_capacity(
     optimizer="adam",
     steps=None,
     learning_rate=None,
+    cue_noise=0.0,
+    unroll=1,
     seed,
 ):
     """Capacity, under one criterion or both, through masked weights (Fig. 3i, 3j, 4f, 4g, 5f, 5g).
@@ -287,7 +302,7 @@ def storage_capacity(
         Of `capacity.CRITERIA`; they share their trainings.
     dataset, neurons, method, layers, hidden, activation, fault_rate, flip_rate, noise
         As in `stored_quality`.
-    cues, iterations, optimizer, steps, learning_rate
+    cues, iterations, optimizer, steps, learning_rate, cue_noise, unroll
         As in `stored_quality`.
     seed : int
 
@@ -299,6 +314,7 @@ def storage_capacity(
     """
     binary, sizes = activation == "sign", hidden_sizes(neurons, layers, hidden)
     training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    training |= {"cue_noise": cue_noise, "unroll": unroll}
     network = {"hidden": sizes, "activation": activation}
     memory = make_memory(method, seed, **network, **training)
     search = CapacitySearch(
@@ -312,6 +328,7 @@ def storage_capacity(
     )
     devices = memory.devices(neurons)
     load = _first_load(method, dataset, neurons, sizes, binary)
+    load *= _noise_gain(binary, sizes, unroll) if cue_noise else 1.0
     guess = max(round(load * devices / (2 * neurons) * (1 - fault_rate)), 1)
     found = []
     for criterion in criteria:
@@ -337,6 +354,13 @@ def _first_load(method, dataset, neurons, sizes, binary):
     return {"hebbian": 0.1, "storkey": 0.1, "pseudo-inverse": 0.3, "equilibrium": 0.5}.get(
         method, 0.7
     )
+
+
+def _noise_gain(binary, sizes, unroll):
+    """What noisy cues gain over `_first_load`, roughly; like it, only a place to start."""
+    if not binary:
+        return 10.0
+    return 2.5 if sizes else 1.2 * unroll
 
 
 def attractors(

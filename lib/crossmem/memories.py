@@ -24,7 +24,7 @@ from crossmem.training import Recipe, train
 
 LAYER_PARTS = ("weights", "bias", "gain", "low", "high")
 FIELD_STEP = 0.6  # largest change of a local field in one step of Adam
-LEAST_BATCH = 16  # patterns: fewer cost as much, since a step of a small batch is all overhead
+LEAST_BATCH = 48  # patterns: a step costs little more for them, since it passes over all weights
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
 # trying 1, 2, 4, 8 and 16 at N = 144: 2 and 4 were best with the squared loss; the logistic loss
 # has no plateau and used more.
@@ -296,7 +296,7 @@ class AdaptiveMemory(AssociativeMemory):
         for a stack. For noisy cues it takes Adam for 3,000 steps, at a rate that lets a neuron's
         field change by 1.2 in a step; for clean cues Adam takes 1,000 steps and half that rate.
     batch : float
-        Share of the patterns that a training step shows, in (0, 1], but at least 16 of them. None
+        Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
     seed : int
         Initial weights and training noise.

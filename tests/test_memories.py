@@ -24,7 +24,7 @@ from crossmem.memories import (
     gaussian_cues,
     program,
 )
-from crossmem.pairs import MaxMarginMemory
+from crossmem.pairs import MaxMarginMemory, MaxRecallMemory
 from crossmem.patterns import flip_bits, load_patterns, one_of_each
 from crossmem.results import load, save
 from crossmem.training import Recipe, train
@@ -36,6 +36,7 @@ MEMORIES = {
     "equilibrium": EquilibriumMemory(epochs=60),
     "adaptive": AdaptiveMemory(optimizer="adam", steps=200),
     "largest margin": MaxMarginMemory(),
+    "likeliest recall": MaxRecallMemory(),
 }
 EVERY_RULE = pytest.mark.parametrize("memory", MEMORIES.values(), ids=MEMORIES)
 
@@ -568,6 +569,9 @@ class SignsAdaptive(Signs, AdaptiveMemory): ...
 class SignsMaxMargin(Signs, MaxMarginMemory): ...
 
 
+class SignsMaxRecall(Signs, MaxRecallMemory): ...
+
+
 TWO_MATRICES = "score compares cues with a matrix of patterns, not with one label per row"
 NO_SPARSE = "the refusal of sparse input is numpy's, not in scikit-learn's words"
 EXPECTED_FAILURES = {
@@ -591,6 +595,7 @@ EXPECTED_FAILURES = {
         SignsEquilibrium(epochs=5),
         SignsAdaptive(steps=5),
         SignsMaxMargin(),
+        SignsMaxRecall(),
     ],
     expected_failed_checks=lambda memory: EXPECTED_FAILURES,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import LinearConstraint, linprog, minimize
+from scipy.optimize import LinearConstraint, check_grad, linprog, minimize
 from sklearn.svm import LinearSVC
 
 from crossmem.crossbar import Crossbar, WeightLimits
@@ -10,19 +10,21 @@ from crossmem.memories import AdaptiveMemory, program
 from crossmem.pairs import (
     WAYS,
     MaxMarginMemory,
+    MaxRecallMemory,
     bias_corrected,
     chip_capacity,
     chip_couplings,
     clipped_gaussian,
     most_stable,
+    surprise,
 )
 from crossmem.theory import gardner_capacity
 
 CHIP = {
     "dataset": "digits",
     "neurons": 36,
-    "stuck_off": 0.1,
-    "stuck_on": 0.1,
+    "fault_rate": 0.2,
+    "on_share": 0.5,
     "flip_rate": 0.05,
     "cue_noise": 0.05,
     "threshold": 0.97,
@@ -173,7 +175,7 @@ def test_it_survives_more_flips_than_it_was_not_made_for(rng):
     ("settings", "message"),
     [
         ({"flip_rate": 0.0}, "flip_rate is 0.0, but must be above 0"),
-        ({"flip_rate": 0.6}, "flip_rate is 0.6, but beyond 0.5 .* at most 0.5"),
+        ({"flip_rate": 0.5}, "flip_rate is 0.5, but from 0.5 on .* give less"),
         ({"programming_error": 0.0}, "programming_error is 0.0, but must be above 0"),
         ({"penalty": -1.0}, "penalty is -1.0, but must be above 0"),
     ],
@@ -183,12 +185,60 @@ def test_bad_settings(settings, message):
         MaxMarginMemory(**settings).fit(np.ones((1, 4)))
 
 
+# The likeliest recall
+
+
+def test_the_gradient_of_the_surprise_is_its_difference_quotient(rng):
+    arguments = signs(rng, 5, 12), 0.19, 0.1, 0.9
+    value = lambda w: surprise(w, *arguments)[0]  # noqa: E731
+    slope = lambda w: surprise(w, *arguments)[1]  # noqa: E731
+    assert check_grad(value, slope, rng.uniform(-1, 1, 12)) < 1e-5
+
+
+def test_the_surprise_counts_failed_recalls(rng):
+    """Its exponential is the share of cues from which one update restores the neuron's bit."""
+    patterns, weights = signs(rng, 1, 200), rng.uniform(-1, 1, 200)
+    signed = patterns[0] * patterns
+    weights += 0.03 * np.sign(signed[0])  # a margin that flips sometimes overcome
+    flips, error = 0.1, 0.05
+    predicted = np.exp(-surprise(weights, signed, 4 * 0.09, 200 * error**2, 0.8)[0])
+    cues = signed * np.where(rng.random((20_000, 200)) < flips, -1, 1)
+    written = weights + error * rng.standard_normal((20_000, 200))
+    restored = (np.einsum("ci,ci->c", cues, written) > 0).mean()
+    assert 0.6 < restored < 0.99
+    assert predicted == pytest.approx(restored, abs=0.015)
+
+
+def test_likeliest_recall_is_a_minimum_within_the_box(rng):
+    patterns = signs(rng, 8, 20)
+    crossbar = Crossbar.fabricate(20, 20, stuck_off=0.2, stuck_on=0.1, rng=rng)
+    limits = crossbar.characterize().weight_limits().without_self_connections()
+    weights = MaxRecallMemory().fit(patterns, limits=[limits]).layers_[0].weights
+    noise = 0.19, 20 * MaxRecallMemory().programming_error ** 2, 0.9
+    for neuron, row in enumerate(weights.astype(float)):
+        low, high = limits.low[neuron], limits.high[neuron]
+        _, slope = surprise(row, patterns[:, neuron, None] * patterns, *noise)
+        assert (slope[row > low + 1e-6] < 1e-3).all()  # lowering the weight would not help
+        assert (slope[row < high - 1e-6] > -1e-3).all()  # nor raising it
+
+
+def test_likeliest_recall_recalls_more_and_protects_the_worst_pattern_less(rng):
+    patterns, cues = signs(rng, 24, 64), 10
+    limits = [Crossbar.fabricate(64, 64, stuck_off=0.2, rng=rng).characterize().weight_limits()]
+    shown = np.tile(patterns, (cues, 1))
+    corrupted = np.where(rng.random(shown.shape) < 0.05, -shown, shown)
+    margin, recall = (kind().fit(patterns, limits=limits) for kind in (MaxMarginMemory, MaxRecallMemory))
+    assert margin.stability_.mean() > recall.stability_.mean()
+    assert recall.score(corrupted, shown, iterations=1) > margin.score(corrupted, shown, iterations=1)
+
+
 # Limits of a perfect chip
 
 
-def test_full_intervals_are_no_limits_to_the_largest_margin(rng):
+@pytest.mark.parametrize("kind", [MaxMarginMemory, MaxRecallMemory])
+def test_full_intervals_are_no_limits_to_the_optimal_memories(rng, kind):
     patterns = signs(rng, 6, 20)
-    free, full = (MaxMarginMemory().fit(patterns, limits=own) for own in (None, bounded(20)))
+    free, full = (kind().fit(patterns, limits=own) for own in (None, bounded(20)))
     np.testing.assert_array_equal(free.layers_[0].weights, full.layers_[0].weights)
 
 
@@ -211,7 +261,7 @@ def capacity(way, **changes):
 
 
 def test_without_faults_the_ways_of_masking_are_one():
-    found = {way: capacity(way, stuck_off=0, stuck_on=0) for way in ("masked", "corrected", "compensated")}
+    found = {way: capacity(way, fault_rate=0.0) for way in ("masked", "corrected", "compensated")}
     assert len(set(found.values())) == 1
     assert found["masked"] > 4
 
@@ -222,6 +272,7 @@ def test_offsets_cost_the_masking_most_and_intervals_hold_the_most():
     assert found["masked"] < found["compensated"] < found["intervals"]
     assert found["largest margin"] > found["compensated"]
     assert found["noise-trained"] > found["compensated"]
+    assert found["likeliest recall"] > found["intervals"]
 
 
 def test_both_criteria_and_their_order():
@@ -274,7 +325,7 @@ def test_moments_of_a_clipped_gaussian(rng):
 @pytest.mark.parametrize("intervals", [True, False])
 def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(rng, intervals):
     """One neuron of a large chip and random patterns; without intervals, offsets stay on."""
-    size, rates = 500, {"stuck_off": 0.1, "stuck_on": 0.15}
+    size, rates = 300, {"stuck_off": 0.1, "stuck_on": 0.15}
     faults = Crossbar.fabricate(1, size, **rates, rng=rng).characterize()
     limits = faults.weight_limits()
     low, high = limits.low[0].round(), limits.high[0].round()
@@ -297,6 +348,15 @@ def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(rng, in
     assert margins[0] > 1e-6 > margins[1]
 
 
+def test_without_stuck_on_devices_masking_in_truth_is_masking_with_a_partner():
+    ways = {way: capacity(way, on_share=0.0) for way in ("masked", "corrected", "compensated")}
+    assert len(set(ways.values())) == 1
+
+
 def test_rates_beyond_one_are_refused():
+    with pytest.raises(ValueError, match="fault_rate is 1.2, but it must lie in"):
+        capacity("masked", fault_rate=1.2)
+    with pytest.raises(ValueError, match="on_share is -1, but it must lie in"):
+        capacity("masked", on_share=-1)
     with pytest.raises(ValueError, match=r"stuck_off 0.7 and stuck_on 0.6 sum to more than 1"):
         chip_couplings(0.7, 0.6)

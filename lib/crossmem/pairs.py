@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import minimize_scalar, nnls
-from scipy.special import erf, ndtr
+from scipy.optimize import minimize, minimize_scalar, nnls
+from scipy.special import erf, log_ndtr, ndtr
 
 from crossmem.capacity import CRITERIA, CapacitySearch
 from crossmem.checks import check_choice, check_positive, check_rate
@@ -30,7 +30,37 @@ GUESS = 0.2  # share of the bound at which a capacity search starts; it only sav
 TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
 
 
-class MaxMarginMemory(AssociativeMemory):
+class NeuronByNeuron:
+    """What two memories share that solve one small problem per neuron, within its limits."""
+
+    def _check_parameters(self):
+        check_positive(self.flip_rate, "flip_rate", 0.05)
+        if self.flip_rate >= 0.5:
+            raise ValueError(
+                f"flip_rate is {self.flip_rate}, but from 0.5 on a cue tells nothing of its "
+                "pattern: give less"
+            )
+        check_positive(self.programming_error, "programming_error", PROGRAMMING_ERROR)
+
+    def _learn(self, patterns, limits):
+        low, high = (np.clip(bound, -1.0, 1.0) for bound in (limits[0].low, limits[0].high))
+        patterns = patterns.astype(float)
+        weights = np.empty(low.shape)
+        for neuron, own in enumerate(zip(low, high, strict=True)):
+            weights[neuron] = self._row(patterns[:, neuron, None] * patterns, *own)
+        weights = limits[0].clip(weights.astype(np.float32)).astype(np.float32)
+        kept = weights.astype(float)
+        flips, noise = self._noise(len(kept))
+        least = (patterns * (patterns @ kept.T)).min(axis=0)
+        self.stability_ = least / np.sqrt(flips * (kept**2).sum(axis=1) + noise)
+        return [Layer(weights, np.zeros(len(weights), np.float32), 1.0)]
+
+    def _noise(self, inputs):
+        """The field's variance per squared weight, and that of the programming errors."""
+        return 4 * self.flip_rate * (1 - self.flip_rate), inputs * self.programming_error**2
+
+
+class MaxMarginMemory(NeuronByNeuron, AssociativeMemory):
     """The most stable single layer that a chip can hold: one quadratic program per neuron.
 
     Neuron i with incoming weights w gives pattern p the margin x_i^p Σ_j w_j x_j^p. A cue whose
@@ -56,7 +86,7 @@ class MaxMarginMemory(AssociativeMemory):
     Parameters
     ----------
     flip_rate : float
-        Probability f, in (0, 0.5], with which a bit of a cue is flipped.
+        Probability f, in (0, 0.5), with which a bit of a cue is flipped.
     programming_error : float
         Standard deviation ε of a weight in units of G_max, above 0.
     penalty : float or None
@@ -80,30 +110,77 @@ class MaxMarginMemory(AssociativeMemory):
         self.penalty = penalty
 
     def _check_parameters(self):
-        check_positive(self.flip_rate, "flip_rate", 0.05)
-        if self.flip_rate > 0.5:
-            raise ValueError(
-                f"flip_rate is {self.flip_rate}, but beyond 0.5 a cue is a cue of the negative "
-                "pattern: give at most 0.5"
-            )
-        check_positive(self.programming_error, "programming_error", PROGRAMMING_ERROR)
+        super()._check_parameters()
         if self.penalty is not None:
             check_positive(self.penalty, "penalty", 10.0)
 
-    def _learn(self, patterns, limits):
-        low, high = (np.clip(bound, -1.0, 1.0) for bound in (limits[0].low, limits[0].high))
-        flips = 4 * self.flip_rate * (1 - self.flip_rate)
-        patterns = patterns.astype(float)
-        noise = self.programming_error**2 * patterns.shape[1]
-        weights, self.stability_ = np.empty(low.shape), np.empty(len(low))
-        for neuron, (lowest, highest) in enumerate(zip(low, high, strict=True)):
-            signed = patterns[:, neuron, None] * patterns
-            row = most_stable(signed, lowest, highest, flips, noise, self.penalty)
-            weights[neuron] = row
-            spread = np.sqrt(flips * (row @ row) + noise)
-            self.stability_[neuron] = (signed @ row).min() / spread
-        weights = limits[0].clip(weights.astype(np.float32)).astype(np.float32)
-        return [Layer(weights, np.zeros(len(weights), np.float32), 1.0)]
+    def _row(self, signed, low, high):
+        """Weights of one neuron; see `most_stable`."""
+        return most_stable(signed, low, high, *self._noise(len(low)), self.penalty)
+
+
+class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
+    """The single layer on a chip that most probably returns every pattern in one update.
+
+    With a Gaussian field (see `MaxMarginMemory`), neuron i returns its bit of a corrupted pattern
+    with probability Φ(κ_p),
+
+        κ_p = (1 - 2f) x_i^p Σ_j w_j x_j^p / √(4f(1 - f)|w|² + ε²n),
+
+    and -Σ_p log Φ(κ_p) is minimised within the box by L-BFGS-B (Byrd et al. 1995), from weights as
+    near to zero as the box allows. This is what training with corrupted cues estimates from
+    samples, without samples, steps or rates; and unlike the largest margin it does not serve the
+    worst pattern alone.
+
+    Parameters
+    ----------
+    flip_rate, programming_error : float
+        As in `MaxMarginMemory`.
+
+    Attributes
+    ----------
+    stability_ : array (N,)
+        As in `MaxMarginMemory`.
+    """
+
+    def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR):
+        self.flip_rate = flip_rate
+        self.programming_error = programming_error
+
+    def _row(self, signed, low, high):
+        """Weights of one neuron; see `surprise`."""
+        return minimize(
+            surprise,
+            np.clip(0.0, low, high),
+            args=(signed, *self._noise(len(low)), 1 - 2 * self.flip_rate),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.column_stack((low, high)),
+        ).x
+
+
+def surprise(weights, signed, flips, noise, kept):
+    """-Σ log Φ(κ_p) of one neuron, and its gradient; see `MaxRecallMemory`.
+
+    Parameters
+    ----------
+    weights : array (N,)
+    signed, flips, noise
+        As in `most_stable`.
+    kept : float
+        Share 1 - 2f of the margin that flips leave on average.
+
+    Returns
+    -------
+    float, array (N,)
+    """
+    variance = flips * (weights @ weights) + noise
+    spread = np.sqrt(variance)
+    stability = kept * (signed @ weights) / spread
+    logarithm = log_ndtr(stability)
+    slope = -np.exp(-(stability**2) / 2 - logarithm) / np.sqrt(2 * np.pi)
+    gradient = kept * (slope @ signed) / spread - (slope @ stability) * flips * weights / variance
+    return -logarithm.sum(), gradient
 
 
 def most_stable(signed, low, high, flips, noise, penalty=None):
@@ -170,8 +247,8 @@ class Way:
     ----------
     label : str
         For a figure or table.
-    training : {"published", "noise-trained", "largest margin"}
-        Clean cues; freshly corrupted cues; or `MaxMarginMemory`.
+    training : {"published", "noise-trained", "largest margin", "likeliest recall"}
+        Clean cues; freshly corrupted cues; `MaxMarginMemory`; or `MaxRecallMemory`.
     intervals : bool
         Train within what each pair can reach, rather than with zero for each touched pair.
     on_chip : bool
@@ -201,6 +278,7 @@ WAYS = {
     "intervals": Way("intervals", intervals=True),
     "noise-trained": Way("intervals, noise-trained", "noise-trained", intervals=True),
     "largest margin": Way("intervals, largest margin", "largest margin", intervals=True),
+    "likeliest recall": Way("intervals, likeliest recall", "likeliest recall", intervals=True),
 }
 
 
@@ -285,13 +363,19 @@ def bias_corrected(memory, faults, patterns):
     return corrected
 
 
+def stuck_rates(fault_rate, on_share):
+    """Rates per device of both faults, as `Crossbar.fabricate` and `chip_couplings` take them."""
+    on = check_rate(fault_rate, "fault_rate") * check_rate(on_share, "on_share")
+    return {"stuck_off": fault_rate - on, "stuck_on": on}
+
+
 def chip_capacity(
     *,
     dataset,
     neurons,
     way,
-    stuck_off,
-    stuck_on,
+    fault_rate,
+    on_share,
     flip_rate,
     cue_noise,
     threshold,
@@ -304,7 +388,6 @@ def chip_capacity(
     learning_rate=None,
     noise_steps=None,
     noise_learning_rate=None,
-    penalty=None,
     seed,
 ):
     """Capacity of one layer on a chip with faulty devices, used in one of the `WAYS`.
@@ -319,10 +402,12 @@ def chip_capacity(
     neurons : int
     way : str
         Key of `WAYS`.
-    stuck_off, stuck_on : float
-        Fault rates per device.
+    fault_rate : float
+        Probability that a device is stuck.
+    on_share : float
+        Share of the stuck devices that are on: 0 for off only, 1 for on only.
     flip_rate : float
-        Share of flipped bits in the cues; the largest margin is optimised for it.
+        Share of flipped bits in the cues; the last two ways are optimised for it.
     cue_noise : float
         Of the noise training.
     threshold, cues, iterations, resolution, criteria
@@ -331,8 +416,6 @@ def chip_capacity(
         Of the published training, as in `experiments.make_memory`.
     noise_steps, noise_learning_rate
         Of the noise training with Adam, as in `AdaptiveMemory`.
-    penalty : float or None
-        As in `MaxMarginMemory`.
     seed : int
 
     Returns
@@ -342,7 +425,7 @@ def chip_capacity(
     """
     chosen = WAYS[check_choice(way, "way", WAYS)]
     rng = generator(seed, "chip with faulty devices", neurons)
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    rates = stuck_rates(fault_rate, on_share)
     crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
     faults = crossbar.characterize()
     published = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
@@ -350,7 +433,9 @@ def chip_capacity(
 
     def make():
         if chosen.training == "largest margin":
-            return MaxMarginMemory(flip_rate=flip_rate, penalty=penalty)
+            return MaxMarginMemory(flip_rate=flip_rate)
+        if chosen.training == "likeliest recall":
+            return MaxRecallMemory(flip_rate=flip_rate)
         if chosen.training == "noise-trained":
             return AdaptiveMemory(optimizer="adam", seed=seed, **noisy)
         return AdaptiveMemory(seed=seed, **published)

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import LinearConstraint, check_grad, linprog, minimize
 from sklearn.svm import LinearSVC
 
+from crossmem import plotting
 from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.memories import AdaptiveMemory, program
 from crossmem.pairs import (
@@ -12,13 +13,13 @@ from crossmem.pairs import (
     MaxMarginMemory,
     MaxRecallMemory,
     bias_corrected,
+    chip_bound,
     chip_capacity,
     chip_couplings,
     clipped_gaussian,
     most_stable,
     surprise,
 )
-from crossmem.theory import gardner_capacity
 
 CHIP = {
     "dataset": "digits",
@@ -275,6 +276,10 @@ def test_offsets_cost_the_masking_most_and_intervals_hold_the_most():
     assert found["likeliest recall"] > found["intervals"]
 
 
+def test_every_way_has_a_style():
+    assert list(plotting.WAY_STYLE) == list(WAYS)
+
+
 def test_both_criteria_and_their_order():
     found = chip_capacity(**CHIP, way="largest margin")["capacity"]
     assert list(found["criterion"].values) == ["mean", "per_pattern"]
@@ -322,10 +327,10 @@ def test_moments_of_a_clipped_gaussian(rng):
         assert clipped_gaussian(scale) == pytest.approx(sampled, rel=0.01)
 
 
-@pytest.mark.parametrize("intervals", [True, False])
-def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(rng, intervals):
+@pytest.mark.parametrize(("intervals", "size"), [(True, 300), (False, 700)])
+def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(rng, intervals, size):
     """One neuron of a large chip and random patterns; without intervals, offsets stay on."""
-    size, rates = 300, {"stuck_off": 0.1, "stuck_on": 0.15}
+    rates = {"stuck_off": 0.1, "stuck_on": 0.15}
     faults = Crossbar.fabricate(1, size, **rates, rng=rng).characterize()
     limits = faults.weight_limits()
     low, high = limits.low[0].round(), limits.high[0].round()
@@ -333,8 +338,7 @@ def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(rng, in
         touched = faults.stuck[0].any(axis=-1)
         on = faults.stuck_on[0] @ np.array([1.0, -1.0])
         low, high = np.where(touched, on, low), np.where(touched, on, high)
-    reach = chip_couplings(**rates, intervals=intervals, compensate=intervals)
-    bound = size * gardner_capacity(connectivity=reach[0], stuck_ratio=reach[1])
+    bound = size * chip_bound(**rates, intervals=intervals, compensate=intervals)
     bounds = list(zip(low, high, strict=True))
     margins = [
         -linprog(

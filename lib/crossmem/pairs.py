@@ -245,8 +245,6 @@ class Way:
 
     Attributes
     ----------
-    label : str
-        For a figure or table.
     training : {"published", "noise-trained", "largest margin", "likeliest recall"}
         Clean cues; freshly corrupted cues; `MaxMarginMemory`; or `MaxRecallMemory`.
     intervals : bool
@@ -261,7 +259,6 @@ class Way:
         over the patterns.
     """
 
-    label: str
     training: str = "published"
     intervals: bool = False
     on_chip: bool = True
@@ -270,15 +267,15 @@ class Way:
 
 
 WAYS = {
-    "ideal": Way("masked, as published", on_chip=False, compensate=False),
-    "masked": Way("masked, in truth", compensate=False),
-    "corrected": Way("masked, bias correction", compensate=False, correct=True),
-    "compensated": Way("masked, partner compensates"),
-    "noisy mask": Way("masked and noise-trained, partner compensates", "noise-trained"),
-    "intervals": Way("intervals", intervals=True),
-    "noise-trained": Way("intervals, noise-trained", "noise-trained", intervals=True),
-    "largest margin": Way("intervals, largest margin", "largest margin", intervals=True),
-    "likeliest recall": Way("intervals, likeliest recall", "likeliest recall", intervals=True),
+    "ideal": Way(on_chip=False, compensate=False),
+    "masked": Way(compensate=False),
+    "corrected": Way(compensate=False, correct=True),
+    "compensated": Way(),
+    "noisy mask": Way("noise-trained"),
+    "intervals": Way(intervals=True),
+    "noise-trained": Way("noise-trained", intervals=True),
+    "largest margin": Way("largest margin", intervals=True),
+    "likeliest recall": Way("likeliest recall", intervals=True),
 }
 
 
@@ -333,6 +330,11 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
 
 def _load(connectivity, stuck_ratio):
     return gardner_capacity(connectivity=connectivity, stuck_ratio=stuck_ratio)
+
+
+def chip_bound(stuck_off, stuck_on, **rules):
+    """Gardner's bound for a chip, in patterns per neuron; parameters as in `chip_couplings`."""
+    return float(_load(*chip_couplings(stuck_off, stuck_on, **rules)))
 
 
 def clipped_gaussian(scale):
@@ -407,9 +409,11 @@ def chip_capacity(
     on_share : float
         Share of the stuck devices that are on: 0 for off only, 1 for on only.
     flip_rate : float
-        Share of flipped bits in the cues; the last two ways are optimised for it.
+        Share of flipped bits in the cues.
     cue_noise : float
-        Of the noise training.
+        Share of flipped bits for which the last ways are made: of the noise training and of the
+        memories of largest margin and likeliest recall. Less than ``flip_rate`` serves recall in
+        several updates, of which all but the first see fewer flips.
     threshold, cues, iterations, resolution, criteria
         As in `experiments.storage_capacity`.
     optimizer, steps, learning_rate
@@ -433,9 +437,9 @@ def chip_capacity(
 
     def make():
         if chosen.training == "largest margin":
-            return MaxMarginMemory(flip_rate=flip_rate)
+            return MaxMarginMemory(flip_rate=cue_noise)
         if chosen.training == "likeliest recall":
-            return MaxRecallMemory(flip_rate=flip_rate)
+            return MaxRecallMemory(flip_rate=cue_noise)
         if chosen.training == "noise-trained":
             return AdaptiveMemory(optimizer="adam", seed=seed, **noisy)
         return AdaptiveMemory(seed=seed, **published)
@@ -458,8 +462,8 @@ def chip_capacity(
         iterations=iterations,
         deploy=deploy if chosen.on_chip else None,
     )
-    reach = chip_couplings(**rates, intervals=chosen.intervals)
-    guess = max(round(GUESS * _load(*reach) * neurons), 1)
+    bound = neurons * chip_bound(**rates, intervals=chosen.intervals)
+    guess = max(round(GUESS * bound), 1)
     found = []
     for criterion in criteria:
         options = {"threshold": threshold, "resolution": resolution, "guess": guess}

@@ -228,9 +228,13 @@ def test_likeliest_recall_recalls_more_and_protects_the_worst_pattern_less(rng):
     limits = [Crossbar.fabricate(64, 64, stuck_off=0.2, rng=rng).characterize().weight_limits()]
     shown = np.tile(patterns, (cues, 1))
     corrupted = np.where(rng.random(shown.shape) < 0.05, -shown, shown)
-    margin, recall = (kind().fit(patterns, limits=limits) for kind in (MaxMarginMemory, MaxRecallMemory))
+    margin, recall = (
+        kind().fit(patterns, limits=limits) for kind in (MaxMarginMemory, MaxRecallMemory)
+    )
     assert margin.stability_.mean() > recall.stability_.mean()
-    assert recall.score(corrupted, shown, iterations=1) > margin.score(corrupted, shown, iterations=1)
+    assert recall.score(corrupted, shown, iterations=1) > margin.score(
+        corrupted, shown, iterations=1
+    )
 
 
 # Limits of a perfect chip
@@ -248,7 +252,9 @@ def test_full_intervals_are_no_limits_to_adaptive_training(rng, cue_noise):
     """As long as no weight wants more; the read-out gain is then the only difference."""
     patterns = signs(rng, 3, 36)
     settings = {"optimizer": "adam", "steps": 60, "learning_rate": 1e-3, "cue_noise": cue_noise}
-    free, full = (AdaptiveMemory(**settings).fit(patterns, limits=own) for own in (None, bounded(36)))
+    free, full = (
+        AdaptiveMemory(**settings).fit(patterns, limits=own) for own in (None, bounded(36))
+    )
     (loose,), (tight,) = free.layers_, full.layers_
     assert np.abs(tight.weights).max() < 1
     np.testing.assert_allclose(tight.gain * tight.weights, loose.gain * loose.weights, atol=1e-6)
@@ -343,7 +349,9 @@ def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(rng, in
     margins = [
         -linprog(
             np.append(np.zeros(size), -1.0),
-            A_ub=np.column_stack((-signs(rng, int(share * bound), size), np.ones(int(share * bound)))),
+            A_ub=np.column_stack(
+                (-signs(rng, int(share * bound), size), np.ones(int(share * bound)))
+            ),
             b_ub=np.zeros(int(share * bound)),
             bounds=[*bounds, (None, 1.0)],
         ).fun

@@ -1,4 +1,4 @@
-"""Chips whose devices, not pairs, are faulty: the largest margin within reach, and ways to use it.
+"""Chips whose devices, not pairs, are faulty: optimal weights within reach, and ways to use them.
 
 A weight is the difference of two devices. Where one of them is stuck, the pair still reaches an
 interval of weights. The published training masks the whole pair; what else one can do is here.
@@ -23,8 +23,7 @@ from crossmem.theory import gardner_capacity
 
 # Spread of a programmed device in units of G_max: 3.894 µS of 150 µS (paper, Fig. 6a).
 PROGRAMMING_ERROR = 0.026
-# Price of a squared shortfall where not all margins can be positive: so high that shortfalls alone
-# decide.
+# Price of a squared shortfall where not all margins can be positive: shortfalls alone decide.
 LAST_RESORT = 1e4
 GUESS = 0.2  # share of the bound at which a capacity search starts; it only saves time
 TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
@@ -283,7 +282,7 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
     """What faulty devices leave of a neuron's couplings, in the terms of `gardner_capacity`.
 
     With p the share of working devices, p² of the pairs are free and 2p(1 - p) keep one sign, in
-    one half or the other of [-1, 1], which counts half (Amit, Campbell & Wong 1989). A pair whose
+    one half or the other of [-1, 1], which counts half (Amit, Wong & Campbell 1989). A pair whose
     devices are stuck at opposite ends is ±1; without compensation, so is each other pair with a
     device stuck on, if its partner is not. The best weights in the box for random patterns are a
     Gaussian times s, clipped: the larger s, the less the stuck weights matter and the more of the
@@ -295,8 +294,9 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
     stuck_off, stuck_on : float
         Fault rates per device.
     intervals, compensate : bool
-        As in `Way`. Offsets without compensation count as known to the training, so that what
-        follows is a bound for any training that leaves the touched pairs alone.
+        As in `Way`; intervals make up for offsets by themselves. Offsets without compensation count
+        as known to the training, so that what follows is a bound for any training that leaves the
+        touched pairs alone.
 
     Returns
     -------
@@ -312,7 +312,7 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
         )
     works = max(works, 0.0)
     adjustable = works**2 + (works * (1 - works) if intervals else 0.0)
-    stuck = 2 * stuck_on * (stuck_off if compensate else 1 - stuck_on)
+    stuck = 2 * stuck_on * (stuck_off if compensate or intervals else 1 - stuck_on)
     if not adjustable:
         return 0.0, np.inf if stuck else 0.0
     if not stuck:

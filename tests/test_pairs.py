@@ -10,6 +10,7 @@ from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.memories import AdaptiveMemory, program
 from crossmem.pairs import (
     WAYS,
+    EitherPolarity,
     MaxMarginMemory,
     MaxRecallMemory,
     bias_corrected,
@@ -17,8 +18,11 @@ from crossmem.pairs import (
     chip_capacity,
     chip_couplings,
     clipped_gaussian,
+    exchanged,
     most_stable,
+    polarity,
     surprise,
+    turned,
 )
 
 CHIP = {
@@ -280,6 +284,7 @@ def test_offsets_cost_the_masking_most_and_intervals_hold_the_most():
     assert found["largest margin"] > found["compensated"]
     assert found["noise-trained"] > found["compensated"]
     assert found["likeliest recall"] > found["intervals"]
+    assert found["exchanged"] > found["intervals"]
 
 
 def test_every_way_has_a_style():
@@ -312,6 +317,32 @@ def test_bias_correction_cancels_the_mean_field_of_the_offsets(rng):
     offset = np.abs(chip.layers_[0].field(mean) - wanted).max()
     corrected = bias_corrected(chip, faults, patterns).layers_[0].field(mean)
     assert np.abs(corrected - wanted).max() < 0.1 * offset
+
+
+def test_a_row_is_exchanged_if_its_stuck_weights_oppose_the_patterns():
+    patterns = np.array([[1.0, 1.0, -1.0]])  # Hebb: 0-1 agree, 2 opposes both
+    low = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, -1.0], [-1.0, -1.0, 0.0]])
+    high = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.0, -1.0, 0.0]])
+    signs = polarity(WeightLimits(low, high), patterns)
+    np.testing.assert_array_equal(signs, [[-1.0], [1.0], [1.0]])
+    turned_around = exchanged(WeightLimits(low, high), signs)
+    np.testing.assert_array_equal(turned_around.low[0], [0.0, 0.0, -1.0])
+    np.testing.assert_array_equal(turned_around.high[0], [0.0, 1.0, 0.0])
+    np.testing.assert_array_equal(turned_around.low[1:], low[1:])
+
+
+def test_exchanged_columns_store_what_the_chip_then_recalls(rng):
+    """Weights within the turned limits come back from a chip that was never turned."""
+    patterns = signs(rng, 4, 30)
+    crossbar = Crossbar.fabricate(30, 30, stuck_off=0.2, stuck_on=0.2, rng=rng)
+    limits = crossbar.characterize().weight_limits()
+    chosen = polarity(limits, patterns)
+    assert -20 < chosen.sum() < 20  # both kinds of rows
+    memory = EitherPolarity(MaxRecallMemory()).fit(patterns, limits=[limits])
+    chip = turned(program(turned(memory, chosen), [crossbar], rng), chosen)
+    error = chip.layers_[0].weights - memory.layers_[0].weights
+    assert np.abs(error).max() < 0.15
+    assert np.std(error) < 0.04
 
 
 # Theory of a faulty chip

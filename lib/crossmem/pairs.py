@@ -14,7 +14,7 @@ from scipy.special import erf, log_ndtr, ndtr
 
 from crossmem.capacity import CRITERIA, CapacitySearch
 from crossmem.checks import check_choice, check_positive, check_rate
-from crossmem.crossbar import Crossbar
+from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.dynamics import Layer
 from crossmem.experiments import corruption, draw_pool, quantity
 from crossmem.memories import AdaptiveMemory, AssociativeMemory, program
@@ -256,6 +256,8 @@ class Way:
     correct : bool
         Subtract from each neuron's field what the offsets of touched pairs add to it on average
         over the patterns.
+    exchange : bool
+        Let each neuron exchange its two columns where that suits the patterns; see `polarity`.
     """
 
     training: str = "published"
@@ -263,6 +265,7 @@ class Way:
     on_chip: bool = True
     compensate: bool = True
     correct: bool = False
+    exchange: bool = False
 
 
 WAYS = {
@@ -275,6 +278,7 @@ WAYS = {
     "noise-trained": Way("noise-trained", intervals=True),
     "largest margin": Way("largest margin", intervals=True),
     "likeliest recall": Way("likeliest recall", intervals=True),
+    "exchanged": Way("likeliest recall", intervals=True, exchange=True),
 }
 
 
@@ -343,6 +347,58 @@ def clipped_gaussian(scale):
     inside = erf(edge / np.sqrt(2))
     density = np.exp(-(edge**2) / 2) / np.sqrt(2 * np.pi)
     return scale * inside, scale**2 * (inside - 2 * edge * density) + 2 * ndtr(-edge)
+
+
+def polarity(limits, patterns):
+    """Which neurons of a single layer had better exchange their two columns.
+
+    The comparator of a neuron may as well subtract G+ from G-: one bit per neuron turns the
+    intervals of its row around. A row is turned if the middles of its intervals then agree better
+    with Hebb's weights. They are fixed by the faults, and training within the intervals can only
+    move away from them by half a conductance.
+
+    Parameters
+    ----------
+    limits : WeightLimits
+        Finite ones, of the chip as it is.
+    patterns : array (P, N)
+
+    Returns
+    -------
+    array (N, 1)
+        -1 for a neuron that exchanges its columns, else 1.
+    """
+    hebb = np.asarray(patterns, dtype=float).T @ patterns
+    np.fill_diagonal(hebb, 0.0)
+    agreement = ((limits.low + limits.high) * hebb).sum(axis=1, keepdims=True)
+    return np.where(agreement < 0, -1.0, 1.0)
+
+
+def exchanged(limits, signs):
+    """Limits of the same chip with the columns exchanged where ``signs`` (N, 1) are -1."""
+    ends = signs * limits.low, signs * limits.high
+    return WeightLimits(np.minimum(*ends), np.maximum(*ends))
+
+
+@dataclass
+class EitherPolarity:
+    """Fits a memory within the limits that are left after the exchange of columns."""
+
+    memory: AssociativeMemory
+
+    def fit(self, patterns, *, limits):
+        """The fitted memory; parameters as in `AssociativeMemory.fit`."""
+        (chip,) = limits
+        return self.memory.fit(patterns, limits=[exchanged(chip, polarity(chip, patterns))])
+
+
+def turned(memory, signs):
+    """A copy of a single-layer memory with the rows of weights times ``signs`` (N, 1)."""
+    (layer,) = memory.layers_
+    copied = copy.copy(memory)
+    weights = (signs * layer.weights).astype(layer.weights.dtype)
+    copied.layers_ = [Layer(weights, layer.bias, layer.gain)]
+    return copied
 
 
 def bias_corrected(memory, faults, patterns):
@@ -435,20 +491,27 @@ def chip_capacity(
     published = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
     noisy = {"steps": noise_steps, "learning_rate": noise_learning_rate, "cue_noise": cue_noise}
 
+    limits = faults.weight_limits() if chosen.intervals else faults.masked()
+
     def make():
         if chosen.training == "largest margin":
-            return MaxMarginMemory(flip_rate=cue_noise)
-        if chosen.training == "likeliest recall":
-            return MaxRecallMemory(flip_rate=cue_noise)
-        if chosen.training == "noise-trained":
-            return AdaptiveMemory(optimizer="adam", seed=seed, **noisy)
-        return AdaptiveMemory(seed=seed, **published)
+            memory = MaxMarginMemory(flip_rate=cue_noise)
+        elif chosen.training == "likeliest recall":
+            memory = MaxRecallMemory(flip_rate=cue_noise)
+        elif chosen.training == "noise-trained":
+            memory = AdaptiveMemory(optimizer="adam", seed=seed, **noisy)
+        else:
+            memory = AdaptiveMemory(seed=seed, **published)
+        return EitherPolarity(memory) if chosen.exchange else memory
 
     def deploy(memory, patterns):
         chip = copy.deepcopy(crossbar)
         if not chosen.compensate:
             chip.faults = None
         errors = generator(seed, "programming the chip", neurons, len(patterns))
+        if chosen.exchange:
+            signs = polarity(limits, patterns)
+            return turned(program(turned(memory, signs), [chip], errors), signs)
         on_chip = program(memory, [chip], errors)
         return bias_corrected(on_chip, faults, patterns) if chosen.correct else on_chip
 
@@ -456,7 +519,7 @@ def chip_capacity(
         make,
         draw_pool(dataset, neurons, seed),
         corruption("sign", flip_rate),
-        limits=[faults.weight_limits() if chosen.intervals else faults.masked()],
+        limits=[limits],
         rng=generator(seed, "cues", neurons, flip_rate),
         cues=cues,
         iterations=iterations,

@@ -52,6 +52,12 @@ WAY_STYLE = {
         "color": "#000000",
         "marker": "P",
         "label": "intervals, likeliest recall",
+    },
+    "exchanged": {
+        "color": "#882255",
+        "marker": "*",
+        "markersize": 5,
+        "label": "the same, columns exchanged",
         "linewidth": 1.8,
         "zorder": 3,
     },

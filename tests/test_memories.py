@@ -24,6 +24,7 @@ from crossmem.memories import (
     gaussian_cues,
     program,
 )
+from crossmem.pairs import MaxMarginMemory, MaxRecallMemory
 from crossmem.patterns import flip_bits, load_patterns, one_of_each
 from crossmem.results import load, save
 from crossmem.training import Recipe, train
@@ -34,6 +35,8 @@ MEMORIES = {
     "pseudo-inverse": PseudoInverseMemory(),
     "equilibrium": EquilibriumMemory(epochs=60),
     "adaptive": AdaptiveMemory(optimizer="adam", steps=200),
+    "largest margin": MaxMarginMemory(),
+    "likeliest recall": MaxRecallMemory(),
 }
 EVERY_RULE = pytest.mark.parametrize("memory", MEMORIES.values(), ids=MEMORIES)
 
@@ -563,6 +566,12 @@ class SignsEquilibrium(Signs, EquilibriumMemory): ...
 class SignsAdaptive(Signs, AdaptiveMemory): ...
 
 
+class SignsMaxMargin(Signs, MaxMarginMemory): ...
+
+
+class SignsMaxRecall(Signs, MaxRecallMemory): ...
+
+
 TWO_MATRICES = "score compares cues with a matrix of patterns, not with one label per row"
 NO_SPARSE = "the refusal of sparse input is numpy's, not in scikit-learn's words"
 EXPECTED_FAILURES = {
@@ -585,6 +594,8 @@ EXPECTED_FAILURES = {
         SignsPseudoInverse(),
         SignsEquilibrium(epochs=5),
         SignsAdaptive(steps=5),
+        SignsMaxMargin(),
+        SignsMaxRecall(),
     ],
     expected_failed_checks=lambda memory: EXPECTED_FAILURES,
 )

@@ -14,6 +14,7 @@ from crossmem.memories import (
     fit_batch,
     program,
 )
+from crossmem.pairs import MaxMarginMemory, MaxRecallMemory
 from crossmem.patterns import add_gaussian_noise, flip_bits, load_patterns, one_of_each
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "FaultMap",
     "HebbianMemory",
     "Layer",
+    "MaxMarginMemory",
+    "MaxRecallMemory",
     "PseudoInverseMemory",
     "StorkeyMemory",
     "WeightLimits",

@@ -88,6 +88,9 @@ class CapacitySearch:
         Corrupted cues per pattern.
     iterations : int
         Largest number of synchronous updates in recall.
+    deploy : callable, optional
+        ``deploy(memory, patterns)`` returns what recalls in place of a fitted memory, such as its
+        copy on a chip.
 
     Attributes
     ----------
@@ -95,12 +98,15 @@ class CapacitySearch:
         What was measured, by number of patterns.
     """
 
-    def __init__(self, memory_factory, pool, corrupt, *, limits, rng, cues=1, iterations=10):
+    def __init__(
+        self, memory_factory, pool, corrupt, *, limits, rng, cues=1, iterations=10, deploy=None
+    ):
         pool = check_patterns(pool)
         self.pool = pool[check_rng(rng).permutation(len(pool))]
         self.memory_factory, self.corrupt, self.limits = memory_factory, corrupt, limits
         self.cues = check_count(cues, "cues")
         self.iterations = check_count(iterations, "iterations", least=0)
+        self.deploy = deploy
         self.cue_seed = int(rng.integers(2**32))
         self.qualities = {}
 
@@ -109,6 +115,8 @@ class CapacitySearch:
         if count not in self.qualities:
             patterns = self.pool[:count]
             memory = self.memory_factory().fit(patterns, limits=self.limits)
+            if self.deploy:
+                memory = self.deploy(memory, patterns)
             rng = np.random.default_rng([self.cue_seed, count])
             self.qualities[count] = recall_quality(
                 memory, patterns, self.corrupt, rng, cues=self.cues, iterations=self.iterations

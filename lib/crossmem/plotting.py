@@ -38,7 +38,31 @@ LAYER_STYLE = {
     3: {"color": "#0072B2", "marker": "s", "label": "two hidden layers"},
     4: {"color": "#009E73", "marker": "^", "label": "three hidden layers"},
 }
-STYLES = {"method": METHOD_STYLE, "layers": LAYER_STYLE}
+# Ways to use a chip with faulty devices (`pairs.WAYS`): cold for masked pairs, warm for intervals.
+WAY_STYLE = {
+    "ideal": {"color": "0.6", "marker": ".", "linestyle": ":", "label": "masked, as published"},
+    "masked": {"color": "#56B4E9", "marker": "v", "label": "masked, in truth"},
+    "corrected": {"color": "#CC79A7", "marker": "D", "label": "masked, bias correction"},
+    "compensated": {"color": "#0072B2", "marker": "s", "label": "masked, partner compensates"},
+    "noisy mask": {"color": "#009E73", "marker": "^", "label": "the same, noise-trained"},
+    "intervals": {"color": "#D55E00", "marker": "o", "label": "intervals"},
+    "noise-trained": METHOD_STYLE["noise-trained"] | {"label": "intervals, noise-trained"},
+    "largest margin": {"color": "#8C510A", "marker": "<", "label": "intervals, largest margin"},
+    "likeliest recall": {
+        "color": "#000000",
+        "marker": "P",
+        "label": "intervals, likeliest recall",
+    },
+    "exchanged": {
+        "color": "#882255",
+        "marker": "*",
+        "markersize": 5,
+        "label": "the same, columns exchanged",
+        "linewidth": 1.8,
+        "zorder": 3,
+    },
+}
+STYLES = {"method": METHOD_STYLE, "layers": LAYER_STYLE, "way": WAY_STYLE}
 ACCENT = METHOD_STYLE["adaptive"]["color"]  # for panels of a single quantity
 
 STYLE = {
@@ -147,7 +171,7 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
 
 
 def method_curves(ax, values, x, *, by="method", spread="quartiles", **style):
-    """Draw one `curve` per method, or per number of layers, each in its own style.
+    """Draw one `curve` per method, number of layers or way, each in its own style.
 
     The weakest come first, so that the prominent one lies on top; ``style`` overrides.
 
@@ -155,8 +179,9 @@ def method_curves(ax, values, x, *, by="method", spread="quartiles", **style):
     ----------
     ax, values, x, spread
         As in `curve`, with ``by`` as one more dimension of the values.
-    by : {"method", "layers"}
-        The coordinate whose entries are told apart, as in `METHOD_STYLE` and `LAYER_STYLE`.
+    by : {"method", "layers", "way"}
+        The coordinate whose entries are told apart, as in `METHOD_STYLE`, `LAYER_STYLE` and
+        `WAY_STYLE`.
     """
     styles = STYLES[check_choice(by, "by", STYLES)]
     for entry in (name for name in styles if name in values[by].values):

@@ -213,8 +213,8 @@ def parameters(name):
 
 def test_a_sampled_scan_finds_all_faults_with_a_quarter_of_the_reads():
     """The full map of 256 x 256 devices with 1 % of faults; larger arrays need fewer still."""
-    assert [parameters("06_sampled_scan")[key] for key in ("scan_rows", "scan_columns")] == [256] * 2
-    assert parameters("06_sampled_scan")["scan_rate"] == 0.01
+    asked = parameters("06_sampled_scan")
+    assert asked["scan_rows"] == asked["scan_columns"] == 256 and asked["scan_rate"] == 0.01
     found = load(PAPER / "06_sampled_scan.nc")
     assert found["exact"].all() and float(found["relative"].max()) <= 0.25
     square = load(PAPER / "06_square_arrays.nc")

@@ -61,9 +61,7 @@ def test_costs_by_hand():
     assert one[:3] == (48, 48, 240)
     assert one[3:5] == pytest.approx((48e-9, 48 * (5 * 10 + 6) * 1e-9))
     assert one.read_energy == pytest.approx(48 * (1e-12 + CELL + column))
-    assert one.write_energy == pytest.approx(
-        48 * 11e-12 + 48 * 6 * (CELL + column) + 240 * PULSE
-    )
+    assert one.write_energy == pytest.approx(48 * 11e-12 + 48 * 6 * (CELL + column) + 240 * PULSE)
     rows = scans.scan_cost(3, 4, "rows", CONSTANTS, **setting)
     assert rows[:3] == (4, 48, 240)
     assert rows[3:5] == pytest.approx((4e-9, 4 * (7 * 10 + 8) * 1e-9))

@@ -9,8 +9,12 @@ from crossmem.analog import (
     AnalogLayer,
     Peripherals,
     counter_losses,
+    crossing,
+    drift,
+    drifted,
     quantize,
     with_peripherals,
+    with_reset_gain,
 )
 from crossmem.circuit import effective_pairs
 
@@ -182,6 +186,48 @@ def test_good_peripherals_keep_the_memory_and_bad_ones_lose_it(rng):
         for peripherals in (Peripherals(8, 8, 1.0, 1.0), Peripherals(read_noise=300.0))
     ]
     assert scores[0] == 1 and scores[1] < 0.9
+
+
+# Drift
+
+
+def test_drift_follows_its_law_and_leaves_stuck_devices(rng):
+    _, (crossbar,), _, _ = chip(rng, stuck_on=0.1)
+    times, fresh, stuck = [1.0, 1e4], crossbar.conductance, crossbar.faults.stuck
+    still = drift(crossbar, times, np.random.default_rng(0))
+    moved = drift(crossbar, times, np.random.default_rng(0), nu=0.1)
+    assert stuck.any() and (moved[:, stuck] == fresh[stuck]).all()
+    factor = (1 + np.array(times) / 20)[:, None] ** -0.1
+    np.testing.assert_allclose(moved[:, ~stuck], factor * still[:, ~stuck])
+    # A spread of exponents makes devices differ, but none gains.
+    spread = drift(crossbar, times, np.random.default_rng(0), nu=0.01, nu_spread=0.1)
+    assert (spread <= still).all() and (spread == still)[:, ~stuck].any()
+
+
+def test_drifted_converters_keep_their_ranges_and_a_reset_gain_undoes_a_common_loss(rng):
+    on_chip, crossbars, patterns, _ = chip(rng)
+    fresh = with_peripherals(on_chip, crossbars, Peripherals(8, 8, 0.0, 2.0), patterns, rng)
+    halved = [0.5 * crossbar.conductance for crossbar in crossbars]
+    old = drifted(fresh, crossbars, halved, 2.0)
+    assert old.layers_[0].full_scale == fresh.layers_[0].full_scale
+    assert old.layers_[0].dac_bits == old.layers_[0].adc_bits == 8
+    seen = effective_pairs(halved[0], wire_resistance=2.0) / 150
+    np.testing.assert_allclose(old.layers_[0].pairs, seen)
+    # Without lines, and within a step of the converters, the field is what it was.
+    fresh = with_peripherals(on_chip, crossbars, Peripherals(None, 12), patterns, rng)
+    reset = with_reset_gain(drifted(fresh, crossbars, halved), fresh)
+    before, after = (memory.layers_[0].field(patterns) for memory in (fresh, reset))
+    np.testing.assert_allclose(after, before, atol=0.01 * np.abs(before).max())
+
+
+def test_when_a_curve_crosses_a_bar():
+    times = [1.0, 10.0, 100.0]
+    assert crossing(times, [1.0, 0.8, 0.6], 0.7) == pytest.approx(10**1.5)
+    assert crossing(times, [1.0, 0.8, 0.9], 0.8) == np.inf
+    assert crossing(times, [0.5, 0.8, 0.9], 0.7) == 1.0
+    for bad in ([0.0, 10.0, 100.0], [1.0, 1.0, 100.0], [1.0, 10.0]):
+        with pytest.raises(ValueError, match="give one increasing positive time for each quality"):
+            crossing(bad, [1.0, 0.8, 0.6], 0.7)
 
 
 # Remedies

@@ -31,30 +31,76 @@ def agree(faults, truth):
     return (np.stack((faults.stuck_off, faults.stuck_on)) == truth).all()
 
 
+# Reads of 1 ns, pulses of 10 ns at 1 V; a line takes 1 pJ, a column 2 + 3 + 8 pJ.
+CONSTANTS = {
+    "read_voltage": 1.0,
+    "mean_conductance": 1e6,  # of trained weights: a scan takes half of G_max
+    "read_time": 0.25,
+    "dac_energy": 1.0,
+    "drive_time": 0.25,
+    "line_capacitance": 0.0,
+    "cell_capacitance": 0.0,
+    "line_voltage": 1.0,
+    "tia_energy": 2.0,
+    "adc_energy": 3.0,
+    "adc_time": 0.25,
+    "digital_energy": 8.0,
+    "digital_time": 0.25,
+    "pulse_time": 10.0,
+    "pulse_voltage": 1.0,
+}
+CELL = 75e-6 * 0.25e-9  # J, one device read at half of G_max
+PULSE = 75e-6 * 10e-9  # J
+
+
 def test_costs_by_hand():
-    # 3 x 4 pairs are 24 devices, on two tiles of 2 rows (and 4 tiles of columns at that).
-    timing = {"tile": 2, "pulses": 5, "slowest": 7, "read": 1.0, "pulse": 10.0}
-    one = scans.scan_cost(3, 4, "devices", **timing)
-    assert one == (48, 48, 240, 48.0, 48 * (5 * 10 + 6))
-    rows = scans.scan_cost(3, 4, "rows", **timing)
-    assert rows == (4, 48, 240, 4.0, 4 * (7 * 10 + 8))
+    # 3 x 4 pairs are 24 devices, on two tiles of 2 rows, and three strips of 2 columns.
+    setting = {"tile": 2, "pulses": 5, "slowest": 7}
+    column = 2e-12 + 3e-12 + 8e-12
+    one = scans.scan_cost(3, 4, "devices", CONSTANTS, **setting)
+    assert one[:3] == (48, 48, 240)
+    assert one[3:5] == pytest.approx((48e-9, 48 * (5 * 10 + 6) * 1e-9))
+    assert one.read_energy == pytest.approx(48 * (1e-12 + CELL + column))
+    assert one.write_energy == pytest.approx(48 * 11e-12 + 48 * 6 * (CELL + column) + 240 * PULSE)
+    rows = scans.scan_cost(3, 4, "rows", CONSTANTS, **setting)
+    assert rows[:3] == (4, 48, 240)
+    assert rows[3:5] == pytest.approx((4e-9, 4 * (7 * 10 + 8) * 1e-9))
+    # A row has a line on each of the three strips.
+    assert rows.read_energy == pytest.approx(24e-12 + 48 * (CELL + column))
+    assert rows.write_energy == pytest.approx(24 * 15e-12 + 48 * 6 * (CELL + column) + 240 * PULSE)
     # 3 vectors, each converted by 6 columns of 2 tiles.
-    sampled = scans.scan_cost(3, 4, "sampled", vectors=3, **timing)
-    assert sampled == (3, 36, 240, 3.0, 4 * 78)
-    assert scans.scan_cost(3, 4, "rows", tile=64).vectors == 8
+    sampled = scans.scan_cost(3, 4, "sampled", CONSTANTS, vectors=3, **setting)
+    assert sampled[:3] == (3, 36, 240)
+    assert sampled.read_energy == pytest.approx(3 * 12e-12 + 3 * 24 * CELL + 36 * column)
+    assert sampled[4] == rows[4] and sampled.write_energy == rows.write_energy
+    assert scans.scan_cost(3, 4, "rows", CONSTANTS, pulses=5, slowest=7).vectors == 8
     assert scans.scan_share(1.0, 3.0) == 0.25
     assert scans.scan_share(0.0, 3.0) == 0
 
 
-def test_costs_refuse_what_makes_no_sense():
-    with pytest.raises(ValueError, match="vectors is 0"):
-        scans.scan_cost(3, 4, "sampled")
-    with pytest.raises(ValueError, match="mode='row' is unknown"):
-        scans.scan_cost(3, 4, "row")
-    with pytest.raises(ValueError, match="n_in is 0"):
-        scans.scan_cost(3, 0, "rows")
-    with pytest.raises(ValueError, match="interval is 0"):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "sampled"}, "vectors is 0, but must be at least 1"),
+        ({"mode": "row"}, "mode='row' is unknown"),
+        ({"n_in": 0}, "n_in is 0, but must be at least 1"),
+        ({"tile": 0}, "tile is 0, but must be at least 1"),
+        ({"pulses": -1.0}, "pulses is -1.0, but must be finite and >= 0"),
+        ({"constants": {"pulse_time": 1.0}}, "constant 'pulse_voltage' is missing: add it, in V"),
+        ({"constants": {**CONSTANTS, "pulse_time": -1.0}}, "pulse_time is -1.0, but must be"),
+    ],
+)
+def test_costs_refuse_what_makes_no_sense(arguments, message):
+    setting = {"n_out": 3, "n_in": 4, "mode": "rows", "constants": CONSTANTS}
+    with pytest.raises(ValueError, match=message):
+        scans.scan_cost(**{**setting, "pulses": 5, "slowest": 7, **arguments})
+
+
+def test_shares_refuse_what_makes_no_sense():
+    with pytest.raises(ValueError, match="use is 0, but must be above 0"):
         scans.scan_share(1.0, 0)
+    with pytest.raises(ValueError, match="scan is -1.0, but must be finite"):
+        scans.scan_share(-1.0, 1.0)
 
 
 def test_decode_a_noiseless_case_by_hand():

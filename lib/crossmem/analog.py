@@ -1,7 +1,7 @@
 """The chip in full: converters, read noise and line resistance around the analog product."""
 
 import copy
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -160,26 +160,136 @@ def with_peripherals(on_chip, crossbars, peripherals, patterns, rng):
     chip, below = copy.copy(on_chip), np.asarray(patterns, dtype=float)
     chip.layers_ = []
     for layer, crossbar in zip(on_chip.layers_, crossbars, strict=True):
-        wires, g_max = peripherals.wire_resistance, crossbar.device.g_max
-        seen = effective_pairs(crossbar.conductance, wire_resistance=wires, tile=crossbar.tile)
-        weights = ((seen[..., 0] - seen[..., 1]) / g_max).astype(np.float32)
-        rest = {"pairs": seen / g_max, "tile": crossbar.tile}
-        quiet = AnalogLayer(weights, layer.bias, layer.gain, **rest)
+        seen = _seen(crossbar, crossbar.conductance, peripherals.wire_resistance)
+        quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, tile=crossbar.tile, **seen)
         largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
-        measured = AnalogLayer(
-            weights,
-            layer.bias,
-            layer.gain,
-            **rest,
+        measured = replace(
+            quiet,
             dac_bits=peripherals.dac_bits,
             adc_bits=peripherals.adc_bits,
-            noise=peripherals.read_noise / g_max,
+            noise=peripherals.read_noise / crossbar.device.g_max,
             full_scale=float(largest) or 1.0,  # no current at all has no scale
             rng=rng,
         )
         chip.layers_.append(measured)
         below = np.tanh(quiet.field(below))
     return chip
+
+
+def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
+    """Conductances of a programmed crossbar as time passes; stuck devices stay as they are.
+
+    Parameters
+    ----------
+    crossbar : Crossbar
+    times : list of float
+        Seconds since programming, increasing.
+    rng : numpy.random.Generator
+        Draws the walk of each device, and then its exponent.
+    nu, nu_spread : float
+        Mean drift exponent, 0 for the measured cells, and its spread from device to device. No
+        device drifts upwards. The law is that of `DeviceModel.retention`.
+
+    Returns
+    -------
+    array (n_times, n_out, n_in, 2)
+        In µS.
+
+    Raises
+    ------
+    ValueError
+        For a negative exponent or spread, or times that are negative or do not increase.
+    """
+    check_not_negative(nu, "nu", 0.05)
+    check_not_negative(nu_spread, "nu_spread", 0.02)
+    device, fresh = crossbar.device, crossbar.conductance
+    walked = device.retention(fresh, times, check_rng(rng))
+    exponents = np.maximum(nu + nu_spread * rng.standard_normal(fresh.shape), 0.0)
+    elapsed = 1 + np.asarray(times, dtype=float) / device.drift_onset
+    return np.where(crossbar._stuck, fresh, walked * elapsed[:, None, None, None] ** -exponents)
+
+
+def drifted(chip, crossbars, conductances, wire_resistance=0.0):
+    """A chip with its peripherals whose devices have changed since; its converters stay as set.
+
+    Parameters
+    ----------
+    chip : AssociativeMemory
+        As returned by `with_peripherals`.
+    crossbars : list of Crossbar
+    conductances : list of array (n_out, n_in, 2)
+        What the devices of each crossbar have now, in µS, see `drift`.
+    wire_resistance : float
+        Of the chip, in Ω.
+
+    Returns
+    -------
+    AssociativeMemory
+        A copy.
+    """
+    changed = copy.copy(chip)
+    changed.layers_ = [
+        replace(layer, **_seen(crossbar, now, wire_resistance))
+        for layer, crossbar, now in zip(chip.layers_, crossbars, conductances, strict=True)
+    ]
+    return changed
+
+
+def with_reset_gain(chip, fresh):
+    """A drifted chip whose layers' gains make up for what their conductances have lost in sum.
+
+    Parameters
+    ----------
+    chip, fresh : AssociativeMemory
+        The chip as it is now, and as it was when it was written. The sum over a layer is what one
+        read with all rows driven tells, summed over the columns.
+    """
+    reset = copy.copy(chip)
+    reset.layers_ = [
+        replace(now, gain=now.gain * float(then.pairs.sum() / max(now.pairs.sum(), 1e-30)))
+        for now, then in zip(chip.layers_, fresh.layers_, strict=True)
+    ]
+    return reset
+
+
+def crossing(times, quality, bar):
+    """When a falling quality first goes below a bar, linear in the logarithm of time in between.
+
+    Parameters
+    ----------
+    times : array (n,)
+        Increasing, above 0.
+    quality : array (n,)
+    bar : float
+
+    Returns
+    -------
+    float
+        The first of the times if the quality is below from the start; infinite if it never is.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, or the times are not above 0 and increasing.
+    """
+    times, quality = np.asarray(times, dtype=float), np.asarray(quality, dtype=float)
+    if times.shape != quality.shape or not (times > 0).all() or not (np.diff(times) > 0).all():
+        raise ValueError(f"times are {times}: give one increasing positive time for each quality")
+    below = np.flatnonzero(quality < bar)
+    if not below.size:
+        return np.inf
+    at = below[0]
+    if not at:
+        return float(times[0])
+    share = (quality[at - 1] - bar) / (quality[at - 1] - quality[at])
+    return float(times[at - 1] * (times[at] / times[at - 1]) ** share)
+
+
+def _seen(crossbar, conductance, wire_resistance):
+    """Weights and pairs, in units of G_max, that conductances in µS show through the lines."""
+    pairs = effective_pairs(conductance, wire_resistance=wire_resistance, tile=crossbar.tile)
+    pairs = pairs / crossbar.device.g_max
+    return {"weights": (pairs[..., 0] - pairs[..., 1]).astype(np.float32), "pairs": pairs}
 
 
 def counter_losses(memory, crossbars, wire_resistance, remedy):

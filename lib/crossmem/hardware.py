@@ -1,16 +1,24 @@
 """What one grid point of notebooks 05 and 06 does: recall on the chip as it really is."""
 
 import copy
+import functools
 from itertools import product
 
 import numpy as np
 import xarray as xr
 
-from crossmem.analog import Peripherals, counter_losses, with_peripherals
+from crossmem.analog import (
+    Peripherals,
+    counter_losses,
+    drift,
+    drifted,
+    with_peripherals,
+    with_reset_gain,
+)
 from crossmem.capacity import recall_quality
-from crossmem.checks import check_count, check_not_negative
+from crossmem.checks import check_count
 from crossmem.costs import typical
-from crossmem.dynamics import UPDATES, Layer, activate, cosine, settling_time
+from crossmem.dynamics import UPDATES, activate, cosine, settling_time
 from crossmem.experiments import (
     chip_memory,
     corruption,
@@ -222,12 +230,14 @@ def analog_recall(
     """Recall through converters, read noise and line resistance.
 
     Trained once; all chips have the same faults, the same programming errors and the same cues.
+    Converters are set when the chip is written, and drift comes after.
 
     Parameters
     ----------
-    chips : list of [int, int, float, float]
-        Bits of the input and of the output converters (0: exact), read noise in µS and line
-        resistance in Ω: see `analog.Peripherals`.
+    chips : list of lists
+        What the chip is made of: bits of the input and of the output converters (None: exact),
+        read noise in µS and line resistance in Ω, as in `analog.Peripherals`; then seconds since
+        programming, and the mean and spread of the drift exponent, as in `analog.drift`.
     remedy : str
         As in `analog.counter_losses`.
     stuck_off, stuck_on : float
@@ -252,13 +262,21 @@ def analog_recall(
         stored, **network, **rates, training=training, seed=seed, rng=rng
     )
     corrupt, found = corruption(activation, flip_rate, noise), []
-    for dac_bits, adc_bits, read_noise, resistance in chips:
-        peripherals = Peripherals(dac_bits or None, adc_bits or None, read_noise, resistance)
-        own = copy.deepcopy(crossbars)
-        prepared = counter_losses(memory, own, resistance, remedy)
+
+    @functools.cache
+    def written(*parts):
+        """A chip with these peripherals, and its crossbars; many differ in their drift alone."""
+        peripherals, own = Peripherals(*parts), copy.deepcopy(crossbars)
+        prepared = counter_losses(memory, own, peripherals.wire_resistance, remedy)
         on_chip = program(prepared, own, generator(seed, "analog programming", *key))
         reads = generator(seed, "analog reads", *key)
-        chip = with_peripherals(on_chip, own, peripherals, stored, reads)
+        return with_peripherals(on_chip, own, peripherals, stored, reads), own
+
+    for *parts, age, nu, nu_spread in chips:
+        chip, own = copy.deepcopy(written(*parts))  # so that each chip's reads begin alike
+        if age:
+            conductances = _drifts(own, [age], nu, nu_spread, key)[0]
+            chip = drifted(chip, own, conductances, parts[-1])
         cue_rng = generator(seed, "cues", neurons, patterns, flip_rate or noise)
         found.append(
             recall_quality(chip, stored, corrupt, cue_rng, cues=cues, iterations=iterations)
@@ -279,8 +297,13 @@ def drifted_recall(
     layers=1,
     hidden=None,
     activation="sign",
+    stuck_off=0.0,
+    stuck_on=0.0,
     flip_rate=0.0,
     noise=0.0,
+    bits=None,
+    read_noise=0.0,
+    wire_resistance=0.0,
     times,
     nu=0.0,
     nu_spread=0.0,
@@ -295,11 +318,12 @@ def drifted_recall(
 
     Parameters
     ----------
-    times : list of float
-        Seconds since programming, increasing.
-    nu, nu_spread : float
-        Mean drift exponent, 0 for the measured cells, and its spread from device to device. No
-        device drifts upwards. The law is that of `DeviceModel.retention`.
+    stuck_off, stuck_on : float
+        Fault rates per device.
+    bits, read_noise, wire_resistance
+        The rest of the chip, see `analog.Peripherals`; ideal by default.
+    times, nu, nu_spread
+        As in `analog.drift`.
     dataset, neurons, patterns, layers, hidden, activation, flip_rate, noise, cues, iterations
         As in `experiments.stored_quality`.
     optimizer, steps, learning_rate, seed
@@ -308,38 +332,30 @@ def drifted_recall(
     Returns
     -------
     dict
-        ``cosine`` by time, and ``recalibrated``: the same where the read-out gain of each layer
-        follows the sum of its conductances.
+        ``cosine`` by time, and ``recalibrated``: the same with `analog.with_reset_gain`.
     """
-    check_not_negative(nu, "nu", 0.05)
-    check_not_negative(nu_spread, "nu_spread", 0.02)
+    peripherals = Peripherals(bits, bits, read_noise, wire_resistance)
     training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
     network = {"layers": layers, "hidden": hidden, "activation": activation}
     stored = draw_pool(dataset, neurons, seed, patterns, binary=activation == "sign")
-    rng = generator(seed, "drifting chip", neurons, patterns, layers)
-    memory, crossbars = chip_memory(stored, **network, training=training, seed=seed, rng=rng)
-    on_chip, aged = program(memory, crossbars, rng), []
-    for crossbar in crossbars:
-        device, fresh = crossbar.device, crossbar.conductance
-        exponents = np.maximum(nu + nu_spread * rng.standard_normal(fresh.shape), 0.0)
-        elapsed = 1 + np.asarray(times, dtype=float) / device.drift_onset
-        decay = elapsed[:, None, None, None] ** -exponents
-        aged.append(device.retention(fresh, times, rng) * decay / device.g_max)
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    key = (seed, neurons, patterns, layers)
+    rng = generator(seed, "drifting chip", *key)
+    memory, crossbars = chip_memory(
+        stored, **network, **rates, training=training, seed=seed, rng=rng
+    )
+    on_chip = program(memory, crossbars, rng)
+    fresh = with_peripherals(on_chip, crossbars, peripherals, stored, rng)
     corrupt = corruption(activation, flip_rate, noise)
+    options = {"cues": cues, "iterations": iterations}
     found = {"cosine": [], "recalibrated": []}
-    for moment in range(len(times)):
-        for name, means in found.items():
-            old = copy.copy(on_chip)
-            old.layers_ = []
-            for layer, crossbar, g in zip(on_chip.layers_, crossbars, aged, strict=True):
-                lost = g[moment].sum() * crossbar.device.g_max / crossbar.conductance.sum()
-                gain = layer.gain / (lost if name == "recalibrated" else 1.0)
-                weights = (g[moment, ..., 0] - g[moment, ..., 1]).astype(np.float32)
-                old.layers_.append(Layer(weights, layer.bias, gain))
+    for conductances in _drifts(crossbars, times, nu, nu_spread, key):
+        old = drifted(fresh, crossbars, conductances, wire_resistance)
+        for means, chip in zip(found.values(), (old, with_reset_gain(old, fresh)), strict=True):
             # The same cues at every time.
             cue_rng = generator(seed, "cues", neurons, patterns, flip_rate or noise)
-            options = {"cues": cues, "iterations": iterations}
-            means.append(recall_quality(old, stored, corrupt, cue_rng, **options).mean)
+            quality = recall_quality(chip, stored, corrupt, cue_rng, **options)
+            means.append(quality.mean)
     names = {"cosine": "mean cosine similarity", "recalibrated": "the same, gains recalibrated"}
     return {
         name: xr.DataArray(
@@ -347,3 +363,10 @@ def drifted_recall(
         )
         for name, means in found.items()
     }
+
+
+def _drifts(crossbars, times, nu, nu_spread, key):
+    """For each time, the conductances of all crossbars; chips of one key drift alike."""
+    rng = generator(key[0], "drift", *key)
+    aged = [drift(crossbar, times, rng, nu=nu, nu_spread=nu_spread) for crossbar in crossbars]
+    return list(zip(*aged, strict=True))

@@ -12,7 +12,9 @@ from sklearn.linear_model import Lasso
 
 from crossmem import checks
 from crossmem.capacity import recall_quality
+from crossmem.costs import COMPONENTS, Chip, recall_cost
 from crossmem.crossbar import Crossbar, FaultMap
+from crossmem.devices import DeviceModel
 from crossmem.experiments import corruption, draw_pool, quantity
 from crossmem.memories import AdaptiveMemory, program
 from crossmem.randomness import generator
@@ -20,6 +22,8 @@ from crossmem.randomness import generator
 ROUNDS = 3  # of cancelling the faults found so far, in `decode`
 FALSE_DOUBT = 1e-3  # chance that a check doubts a right map
 OVERLOOKED = 1e-3  # chance that it overlooks wrong devices of a column
+#: Constants of a write that `scan_cost` needs beside those of a read, and their units.
+PULSE_UNITS = {"pulse_time": "ns", "pulse_voltage": "V"}
 
 
 class ScanCost(NamedTuple):
@@ -30,11 +34,11 @@ class ScanCost(NamedTuple):
     pulses: float  # programming pulses, over all devices
     read_seconds: float  # time of the deciding reads
     write_seconds: float  # time of programming, with a verifying read after each pulse and before
+    read_energy: float  # energy of the deciding reads, in J
+    write_energy: float  # energy of programming, verifying reads included, in J
 
 
-def scan_cost(
-    n_out, n_in, mode, *, vectors=0, tile=64, pulses=8.3, slowest=50, read=1e-6, pulse=1e-6
-):
+def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowest):
     """Cost of scanning a layer of ``n_out`` x ``n_in`` pairs of devices.
 
     Parameters
@@ -42,35 +46,77 @@ def scan_cost(
     mode : {"devices", "rows", "sampled"}
         One device of the chip at a time; one row of every tile at a time with its columns in
         parallel; or ``vectors`` (of both levels) into whole tiles, programmed row by row.
+    constants : dict of float
+        As for `costs.recall_cost`, and ``pulse_time`` in ns and ``pulse_voltage`` in V.
     tile : int
         Rows and columns of a tile; tiles work at the same time, except with one device at a time.
     pulses, slowest : float
         Pulses of one write: of a device on average, and of the slowest in its row, for which the
-        row waits. `DeviceModel` needs 8.3 and gives up on a stuck device after 50.
-    read, pulse : float
-        Seconds of one read and of one pulse (assumed).
+        row waits.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, a constant is missing or negative, or the mode is unknown.
+
+    Notes
+    -----
+    Devices are read and pulsed between the two ends of their range: half of G_max on average.
+    Each pulse and each read drives its line once; devices that are done are not read again.
     """
-    for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
+    for value, name in ((n_out, "n_out"), (n_in, "n_in")):
         checks.check_count(value, name)
-    amounts = {"pulses": pulses, "slowest": slowest, "read": read, "pulse": pulse}
-    for name, value in amounts.items():
-        checks.check_not_negative(value, name)
+    for key, unit in PULSE_UNITS.items():
+        if key not in constants:
+            raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
+    amounts = {"pulses": pulses, "slowest": slowest}
+    for name, value in (amounts | {key: constants[key] for key in PULSE_UNITS}).items():
+        checks.check_not_negative(value, name, 1.0)
     checks.check_choice(mode, "mode", ("devices", "rows", "sampled"))
-    devices = 2 * n_out * n_in
+    constants = constants | {"mean_conductance": DeviceModel.g_max / 2}
+    each, seconds = _one_read(constants, checks.check_count(tile, "tile"))
+    devices, strips = 2 * n_out * n_in, math.ceil(2 * n_out / tile)
     steps = devices if mode == "devices" else min(tile, n_in)
-    reads, conversions = 2 * steps, 2 * devices
+    lines = devices if mode == "devices" else n_in * strips  # driven to reach every device once
+    waiting = pulses if mode == "devices" else slowest
+    reads, drives, cells, conversions = 2 * steps, 2 * lines, 2 * devices, 2 * devices
     if mode == "sampled":
         reads = checks.check_count(vectors, "vectors")
-        conversions = reads * 2 * n_out * -(-n_in // tile)
-    each = pulses if mode == "devices" else slowest
-    writing = 2 * steps * (each * pulse + (each + 1) * read)
-    return ScanCost(reads, conversions, 2 * devices * pulses, reads * read, writing)
+        drives, cells = reads * lines, reads * devices
+        conversions = reads * 2 * n_out * math.ceil(n_in / tile)
+    verifying = 2 * devices * (pulses + 1)
+    seconds_of_pulse = 1e-9 * constants["pulse_time"]
+    power = 1e-6 * constants["mean_conductance"] * constants["pulse_voltage"] ** 2  # W
+    return ScanCost(
+        vectors=reads,
+        conversions=conversions,
+        pulses=2 * devices * pulses,
+        read_seconds=reads * seconds,
+        write_seconds=2 * steps * (waiting * seconds_of_pulse + (waiting + 1) * seconds),
+        read_energy=_reading(each, drives, cells, conversions),
+        write_energy=_reading(each, 2 * lines * (2 * waiting + 1), verifying, verifying)
+        + 2 * devices * pulses * power * seconds_of_pulse,
+    )
 
 
-def scan_share(seconds, interval):
-    """Share of time spent on scans of ``seconds`` each, with ``interval`` s of use in between."""
-    checks.check_positive(interval, "interval")
-    return checks.check_not_negative(seconds, "seconds") / (seconds + interval)
+def _one_read(constants, tile):
+    """Energy in J of one event of each component of a read, and the time in s of a whole one."""
+    chip = Chip(tile=max(tile + tile % 2, 2))
+    one = recall_cost([(1, 1)], "synchronous", 1, constants, chip=chip)
+    energy = 1e-12 * one["energy"] / one["count"]
+    return dict(zip(COMPONENTS, energy.values, strict=True)), 1e-9 * float(one["latency"])
+
+
+def _reading(each, drives, cells, conversions):
+    """Energy in J of line drives, devices that carry current and columns that are converted."""
+    column = each["tia"] + each["adc"] + each["digital"]
+    return drives * each["dac"] + cells * each["array"] + conversions * column
+
+
+def scan_share(scan, use):
+    """Share that a scan has in the whole, ``use`` being the time or energy spent until the next."""
+    checks.check_positive(use, "use", 60.0)
+    return checks.check_not_negative(scan, "scan", 0.01) / (scan + use)
 
 
 def sampled_map(crossbar, rng, vectors=None):
@@ -210,21 +256,29 @@ def held_out(rows, step, noise, columns, most):
 
 
 def _decode_all(blocks, step, noise, count):
-    """Stuck devices (rows, columns) of each block, and the number of vectors read."""
+    """Stuck devices (rows, columns) of each block, and the number of vectors read.
+
+    Only columns that the last check doubts are decoded again.
+    """
     (most, columns), rows = blocks[0][1].shape, blocks[0][0].shape[1]
-    columns *= len(blocks)
-    batch = held_out(rows, step, noise, columns, most)
+    total = columns * len(blocks)
+    batch = held_out(rows, step, noise, total, most)
     fitted = batch if count is None else count
-    while True:
-        stuck = [decode(x[:fitted], y[:fitted], step, noise) for x, y in blocks]
+    stuck = [np.zeros((x.shape[1], columns), dtype=bool) for x, _ in blocks]
+    doubted = [np.ones(columns, dtype=bool) for _ in blocks]
+    while any(doubt.any() for doubt in doubted):
+        for (x, y), found, doubt in zip(blocks, stuck, doubted, strict=True):
+            if doubt.any():
+                found[:, doubt] = decode(x[:fitted], y[:fitted, doubt], step, noise)
         if count is not None or fitted >= most:
-            return stuck, fitted
+            break
         new = slice(fitted, fitted + batch)
-        left = [y[new] - step * (x[new] @ s) for (x, y), s in zip(blocks, stuck, strict=True)]
-        excess = np.square(np.hstack(left)).sum(axis=0) / (rows * noise**2)
+        for k, ((x, y), found) in enumerate(zip(blocks, stuck, strict=True)):
+            left = y[new] - step * (x[new] @ found)
+            excess = np.square(left).sum(axis=0) / (rows * noise**2)
+            doubted[k] = chi2.sf(excess, len(left)) < FALSE_DOUBT / total
         fitted = min(fitted + batch, most)
-        if (chi2.sf(excess, len(left[0])) >= FALSE_DOUBT / columns).all():
-            return stuck, fitted
+    return stuck, fitted
 
 
 def _deviation(blocks, stuck, count):

@@ -226,10 +226,26 @@ def test_masked_weights_are_exactly_zero_and_the_others_learn(rng):
     assert (trained.weights[0][free] != weights[0][free]).all()
 
 
-def test_wide_limits_equal_none(rng):
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
+def test_masked_weights_train_as_within_wide_bounds(rng, optimizer):
+    """The 0/1 mask that stands for infinite bounds moves every weight as bounds would."""
+    weights, _ = network(rng, (8, 5, 8), replicas=2)
+    working = [rng.random(w.shape) < 0.6 for w in weights]
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.02, steps=60)
+    targets = signs(rng, 2, 6, 8)
+    bounds = ([np.where(w, width, 0.0) for w in working] for width in (np.inf, 1e30))
+    masked, bounded = (
+        train(targets, weights, limits=[(-b, b) for b in bound], recipe=recipe) for bound in bounds
+    )
+    for a, b in zip(masked.weights, bounded.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("width", [1e30, np.inf])
+def test_wide_limits_equal_none(rng, width):
     weights, _ = network(rng, (6, 6))
     targets, recipe = signs(rng, 1, 4, 6), Recipe(steps=50)
-    bounds = [tuple(np.full((1, 6, 6), bound) for bound in (-np.inf, np.inf))]
+    bounds = [tuple(np.full((1, 6, 6), bound) for bound in (-width, width))]
     free = train(targets, weights, limits=[None], recipe=recipe)
     bounded = train(targets, weights, limits=bounds, recipe=recipe)
     np.testing.assert_array_equal(free.weights[0], bounded.weights[0])
@@ -293,6 +309,17 @@ def test_a_network_that_is_trained_already_takes_no_step(rng):
     trained = train(targets, weights, limits=[None], recipe=Recipe())
     assert trained.steps[0] == 0
     np.testing.assert_array_equal(trained.weights[0], weights[0])
+
+
+def test_each_network_sees_the_patterns_drawn_for_it(rng):
+    patterns = signs(rng, 3, 7, 6)
+    weights, _ = network(rng, (6, 6), replicas=3)
+    rows = rng.integers(0, 7, (3, 4))
+    trainer = Trainer(patterns, weights, [None], None, Recipe(), draw=lambda: list(rows))
+    trainer.show()
+    for r in range(3):
+        np.testing.assert_array_equal(trainer.targets[r], patterns[r, rows[r]])
+    assert trainer.inputs is trainer.targets
 
 
 def test_clean_cues_equal_published_training(rng):

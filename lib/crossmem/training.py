@@ -129,10 +129,23 @@ class Parameter:
     """One trained array (R, ...) with its gradient, its limits and its optimiser state."""
 
     def __init__(self, value, low, high, optimizer, xp):
-        self.xp, self.value, self.low, self.high = xp, value, low, high
+        self.xp, self.value = xp, value
         self.gradient, self.scratch = xp.empty_like(value), xp.empty_like(value)
         self.optimizer = optimizer(xp, value)
+        self.low, self.high, self.working = self._simplest_limits(low, high)
         self.project()
+
+    def _simplest_limits(self, low, high):
+        """Limits as (low, high, working): a 0/1 mask is one pass over memory, bounds are two.
+
+        Free weights need neither; masked ones are free or zero, which ``working`` says.
+        """
+        if low is None:
+            return None, None, None
+        free = self.xp.isinf(low) & self.xp.isinf(high)
+        if not (free | ((low == 0) & (high == 0))).all():
+            return low, high, None
+        return None, None, None if free.all() else free.astype(low.dtype)
 
     def descend(self, rate):
         """One optimiser step along ``gradient``, then projection onto the limits."""
@@ -140,16 +153,19 @@ class Parameter:
         self.project()
 
     def project(self):
-        """Clip into the limits; two passes beat ``clip``, which is slow with array bounds."""
-        if self.low is not None:
+        """Move into the limits; two passes beat ``clip``, which is slow with array bounds."""
+        if self.working is not None:
+            self.value *= self.working
+        elif self.low is not None:
             self.xp.maximum(self.value, self.low, out=self.value)
             self.xp.minimum(self.value, self.high, out=self.value)
 
     def keep(self, alive):
         """Forget the replicas that have finished."""
         self.value = self.value[alive]
-        if self.low is not None:
-            self.low, self.high = self.low[alive], self.high[alive]
+        for name in ("low", "high", "working"):
+            if getattr(self, name) is not None:
+                setattr(self, name, getattr(self, name)[alive])
         self.gradient, self.scratch = self.gradient[alive], self.scratch[alive]
         self.optimizer.keep(alive)
 
@@ -205,9 +221,10 @@ class Trainer:
 
     def _choose(self):
         """Take the patterns of the next step, (R, B, N), if a step does not see all."""
-        if self.draw:  # whole rows are copied faster than `take_along_axis` gathers
-            chosen = zip(self._patterns, self.draw(), strict=True)
-            self.targets = self.xp.stack([patterns[rows] for patterns, rows in chosen])
+        if self.draw:  # one `take` of whole rows: three times as fast as an index per replica
+            replicas, count, neurons = self._patterns.shape
+            rows = self.xp.asarray(self.draw()) + count * self.xp.arange(replicas)[:, None]
+            self.targets = self._patterns.reshape(-1, neurons).take(rows, axis=0)
 
     def show(self):
         """Choose patterns, draw fresh cues if the training is noisy, compute all outputs."""

@@ -244,8 +244,9 @@ class Way:
 
     Attributes
     ----------
-    training : {"published", "noise-trained", "largest margin", "likeliest recall"}
-        Clean cues; freshly corrupted cues; `MaxMarginMemory`; or `MaxRecallMemory`.
+    training : {"published", "noise-trained", "two updates", "largest margin", "likeliest recall"}
+        Clean cues; freshly corrupted cues; the same through two updates; `MaxMarginMemory`; or
+        `MaxRecallMemory`.
     intervals : bool
         Train within what each pair can reach, rather than with zero for each touched pair.
     on_chip : bool
@@ -276,6 +277,7 @@ WAYS = {
     "noisy mask": Way("noise-trained"),
     "intervals": Way(intervals=True),
     "noise-trained": Way("noise-trained", intervals=True),
+    "two updates": Way("two updates", intervals=True),
     "largest margin": Way("largest margin", intervals=True),
     "likeliest recall": Way("likeliest recall", intervals=True),
     "exchanged": Way("likeliest recall", intervals=True, exchange=True),
@@ -475,7 +477,8 @@ def chip_capacity(
     optimizer, steps, learning_rate
         Of the published training, as in `experiments.make_memory`.
     noise_steps, noise_learning_rate
-        Of the noise training with Adam, as in `AdaptiveMemory`.
+        Of the noise training with Adam, as in `AdaptiveMemory`; the rate is that of a single
+        update, two take the library's.
     seed : int
 
     Returns
@@ -500,6 +503,9 @@ def chip_capacity(
             memory = MaxRecallMemory(flip_rate=cue_noise)
         elif chosen.training == "noise-trained":
             memory = AdaptiveMemory(optimizer="adam", seed=seed, **noisy)
+        elif chosen.training == "two updates":
+            options = {"steps": noise_steps, "cue_noise": cue_noise, "unroll": 2}
+            memory = AdaptiveMemory(optimizer="adam", seed=seed, **options)
         else:
             memory = AdaptiveMemory(seed=seed, **published)
         return EitherPolarity(memory) if chosen.exchange else memory

@@ -23,6 +23,7 @@ from crossmem.memories import (
     from_dataset,
     gaussian_cues,
     program,
+    shuffled_batches,
 )
 from crossmem.pairs import MaxMarginMemory, MaxRecallMemory
 from crossmem.patterns import flip_bits, load_patterns, one_of_each
@@ -825,3 +826,65 @@ def test_a_size_may_be_a_numpy_integer(rng):
 def test_a_rate_may_be_a_numpy_float(rng):
     memory = AdaptiveMemory(learning_rate=np.float32(1e-3), steps=5).fit(signs(rng, 2, 8))
     assert from_dataset(memory.to_dataset()).learning_rate == np.float32(1e-3)
+
+
+# Training on a part of the patterns, and through several updates
+
+
+def test_batches_show_every_pattern_once_before_any_twice():
+    batches = shuffled_batches(12, 4, np.random.default_rng(0))
+    for _ in range(3):
+        seen = np.concatenate([next(batches) for _ in range(3)])
+        assert sorted(seen) == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("memory", "patterns", "shown"),
+    [
+        (AdaptiveMemory(), 300, 300),
+        (AdaptiveMemory(cue_noise=0.05), 900, 90),
+        (AdaptiveMemory(cue_noise=0.05), 100, 48),
+        (AdaptiveMemory(cue_noise=0.05), 20, 20),
+        (AdaptiveMemory(batch=0.5), 300, 150),
+    ],
+)
+def test_patterns_shown_in_a_step(memory, patterns, shown):
+    assert memory.patterns_per_step(patterns) == shown
+
+
+def test_two_updates_bring_a_pattern_back_that_one_does_not():
+    patterns = np.random.default_rng(0).choice([-1.0, 1.0], (20, 64))
+    memory = AdaptiveMemory(unroll=2, cue_noise=0.05, steps=500).fit(patterns)
+    cues = patterns.copy()
+    cues[:, :2] *= -1
+    assert memory.score(cues, patterns) > 0.99
+    states = memory.recall(patterns, iterations=4, trace=True)
+    similar = np.abs((states * patterns).mean(axis=(1, 2)))
+    assert (similar[[0, 2, 4]] > 0.99).all()
+    assert (similar[[1, 3]] < 0.3).all()
+
+
+def test_recall_must_end_with_a_whole_pass():
+    patterns = np.random.default_rng(0).choice([-1.0, 1.0], (3, 16))
+    memory = AdaptiveMemory(unroll=2, cue_noise=0.05, steps=10).fit(patterns)
+    with pytest.raises(ValueError, match="iterations=9 .* multiple of unroll=2"):
+        memory.recall(patterns, iterations=9)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [({"batch": 0.0}, "batch"), ({"batch": 1.5}, "batch"), ({"unroll": 0}, "unroll")],
+)
+def test_bad_batches_and_updates(setting, message):
+    with pytest.raises(ValueError, match=message):
+        AdaptiveMemory(**setting).fit(np.ones((2, 4)) * [[1], [-1]])
+
+
+def test_small_batches_in_a_stack_of_seeds_equal_networks_alone():
+    patterns = np.random.default_rng(0).choice([-1.0, 1.0], (2, 60, 16))
+    settings = {"cue_noise": 0.05, "steps": 20, "hidden": (8,)}
+    together = fit_batch([AdaptiveMemory(**settings, seed=s) for s in (3, 4)], patterns)
+    for memory, own in zip(together, patterns, strict=True):
+        alone = AdaptiveMemory(**settings, seed=memory.seed).fit(own)
+        for one, other in zip(memory.layers_, alone.layers_, strict=True):
+            np.testing.assert_array_equal(one.weights, other.weights)

@@ -61,7 +61,8 @@ def central_differences(function, arrays, width=1e-6):
 @pytest.mark.parametrize("sizes", [(6, 6), (6, 4, 6), (6, 4, 5, 6)])
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("bounded", [False, True])
-def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded):
+@pytest.mark.parametrize("unroll", [1, 3])
+def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded, unroll):
     """Within limits, at the weights that the limits allow: too large, stuck and masked ones."""
     weights, biases = network(rng, sizes)
     targets, cues = signs(rng, 1, 5, 6), rng.uniform(-1, 1, (1, 5, 6))
@@ -74,7 +75,7 @@ def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded
         weights,
         limits,
         biases if with_bias else None,
-        Recipe(loss=loss),
+        Recipe(loss=loss, unroll=unroll),
         corrupt=lambda clean, out: np.copyto(out, cues),
     )
     trainer.show()
@@ -85,7 +86,9 @@ def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded
     weights = [w[0].astype(float) for w in weights]
     biases = [b[0].astype(float) * with_bias for b in biases]
     expected = central_differences(
-        lambda: mean_loss(weights, biases, cues[0].astype(np.float32), targets[0], loss),
+        lambda: mean_loss(
+            weights * unroll, biases * unroll, cues[0].astype(np.float32), targets[0], loss
+        ),
         weights + biases,
     )
     found = [p.gradient[0] for p in (*trainer.weights, *trainer.biases)]
@@ -320,6 +323,25 @@ def test_each_network_sees_the_patterns_drawn_for_it(rng):
     for r in range(3):
         np.testing.assert_array_equal(trainer.targets[r], patterns[r, rows[r]])
     assert trainer.inputs is trainer.targets
+
+
+def test_drawing_every_pattern_in_order_equals_showing_all(rng):
+    weights, _ = network(rng, (6, 4, 6), replicas=2)
+    targets, recipe = signs(rng, 2, 5, 6), Recipe(steps=23, learning_rate=1e-2, tolerance=0.0)
+    options = {"limits": unbounded(weights), "recipe": recipe}
+    shown = train(targets, weights, **options)
+    drawn = train(targets, weights, **options, draw=lambda: [np.arange(5)] * 2)
+    for one, other in zip(shown.weights, drawn.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_step_learns_only_from_the_patterns_drawn(rng):
+    weights, _ = network(rng, (6, 6))
+    targets, recipe = signs(rng, 1, 5, 6), Recipe(steps=9, learning_rate=1e-2)
+    options = {"limits": unbounded(weights), "recipe": recipe}
+    drawn = train(targets, weights, **options, draw=lambda: [np.array([3, 1])])
+    alone = train(targets[:, [3, 1]], weights, **options)
+    np.testing.assert_allclose(drawn.weights[0], alone.weights[0], rtol=1e-5, atol=1e-6)
 
 
 def test_clean_cues_equal_published_training(rng):

@@ -38,6 +38,13 @@ LAYER_STYLE = {
     3: {"color": "#0072B2", "marker": "s", "label": "two hidden layers"},
     4: {"color": "#009E73", "marker": "^", "label": "three hidden layers"},
 }
+# Trainings of one network (notebook 07).
+TRAINING_STYLE = {
+    "published": METHOD_STYLE["adaptive"] | {"label": "published training"},
+    "clean cues, Adam": {"color": "#56B4E9", "marker": "v", "label": "clean cues, Adam"},
+    "noisy cues": {"color": "#0072B2", "marker": "s", "label": "noisy cues"},
+    "two updates": {"color": "#000000", "marker": "D", "label": "noisy cues, two updates"},
+}
 # Ways to use a chip with faulty devices (`pairs.WAYS`): cold for masked pairs, warm for intervals.
 WAY_STYLE = {
     "ideal": {"color": "0.6", "marker": ".", "linestyle": ":", "label": "masked, as published"},
@@ -47,9 +54,10 @@ WAY_STYLE = {
     "noisy mask": {"color": "#009E73", "marker": "^", "label": "the same, noise-trained"},
     "intervals": {"color": "#D55E00", "marker": "o", "label": "intervals"},
     "noise-trained": METHOD_STYLE["noise-trained"] | {"label": "intervals, noise-trained"},
+    "two updates": {"color": "#000000", "marker": "D", "label": "intervals, two updates"},
     "largest margin": {"color": "#8C510A", "marker": "<", "label": "intervals, largest margin"},
     "likeliest recall": {
-        "color": "#000000",
+        "color": "#44AA99",
         "marker": "P",
         "label": "intervals, likeliest recall",
     },

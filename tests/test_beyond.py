@@ -1,0 +1,47 @@
+"""The small experiments of notebook 07, and the count of operations by hand."""
+
+import numpy as np
+import pytest
+
+from crossmem.beyond import recall_trace, training_operations
+
+SETTING = {
+    "dataset": "digits",
+    "neurons": 64,
+    "patterns": 12,
+    "flip_rate": 0.05,
+    "iterations": 4,
+    "steps": 400,
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize("update", ["synchronous", "asynchronous"])
+def test_a_fixed_point_stays_whatever_the_order_of_updates(update):
+    found = recall_trace(**SETTING, unroll=1, cue_noise=0.03, update=update)
+    assert (found["cosine"].values[2:] > 0.99).all()
+
+
+def test_two_updates_alternate_between_pattern_and_code():
+    found = recall_trace(**SETTING, unroll=2, cue_noise=0.03, update="synchronous")
+    cosine = found["cosine"].values
+    assert (cosine[[2, 4]] > 0.98).all() and (np.abs(cosine[[1, 3]]) < 0.5).all()
+    state = found["state"].values
+    assert (state[1] == state[3]).mean() > 0.95  # the code, from the cue and from the pattern
+
+
+def test_two_updates_need_all_neurons_at_once():
+    found = recall_trace(**SETTING, unroll=2, cue_noise=0.03, update="asynchronous")
+    assert found["cosine"].values[-1] < 0.9
+
+
+def test_operations_by_hand():
+    """One layer: forward and gradient. A stack of two: one more to carry the error back."""
+    assert training_operations([(3, 2)], shown=5, steps=7) == 2 * 2 * 6 * 5 * 7
+    assert training_operations([(3, 2), (2, 3)], shown=5, steps=7) == 2 * 5 * 6 * 5 * 7
+    assert training_operations([(3, 3)], shown=5, steps=7, unroll=2) == 2 * 5 * 9 * 5 * 7
+
+
+def test_layers_of_unequal_size_are_refused():
+    with pytest.raises(ValueError, match="equal size"):
+        training_operations([(3, 2), (4, 4)], shown=1, steps=1)

@@ -33,7 +33,7 @@ def exponent(data, dim):
 
 def test_datasets_say_where_they_come_from():
     paths = sorted(PAPER.glob("*.nc"))
-    assert {path.stem[:2] for path in paths} == {"00", "01", "02", "03", "04", "05", "06", "90"}
+    assert {path.stem[:2] for path in paths} == {"00", "01", "02", "03", "04", "05", "06", "07", "90"}
     for path in paths:
         dataset = load(path)
         assert json.loads(dataset.attrs["parameters"])["scale"] == "paper"
@@ -267,3 +267,44 @@ def test_oxide_cells_need_no_second_write_and_drifting_ones_do():
     assert lost["recalibrated"].sel(nu=0.049, time=1e4) < 0.5 * lost["cosine"].sel(
         nu=0.049, time=1e4
     )
+
+
+def beyond(name, **where):
+    """Mean capacity over the seeds of notebook 07, by the mean criterion."""
+    data = load(PAPER / f"{name}.nc")["capacity"].sel({"criterion": "mean", **where})
+    return float(data.mean("seed"))
+
+
+def test_noisy_cues_and_two_updates_hold_more_on_the_same_devices():
+    """Largest network of the paper, half of its weights masked, and without faults."""
+    published = float(capacity("02_capacity_faults", method="adaptive", fault_rate=0.5).mean())
+    assert beyond("07_single_faults", unroll=1, fault_rate=0.5) >= 140
+    assert beyond("07_single_faults", unroll=2, fault_rate=0.5) >= 3 * published
+    assert beyond("07_stack_neurons", neurons=400) >= 1300
+    assert beyond("07_stack_faults", fault_rate=0.5) >= 600
+
+
+def test_two_updates_hold_grey_patterns():
+    published = float(capacity("04_capacity_neurons", layers=2, neurons=64).mean())
+    held = beyond("07_grey_neurons", neurons=64)
+    assert held >= 45
+    assert held >= 8 * published
+    assert held > 1.5 * beyond("07_grey_once", neurons=64)
+
+
+def test_intervals_keep_a_half_broken_chip_useful():
+    """A quarter of the devices stuck off, a quarter on, and the programmed conductances recall."""
+    chip = {"fault_rate": 0.5, "on_share": 0.5}
+    held = {
+        way: beyond("07_pairs_table", **chip, way=way)
+        for way in ("masked", "ideal", "intervals", "noise-trained", "exchanged", "two updates")
+    }
+    assert held["masked"] < 2 < held["ideal"] < held["intervals"] < held["noise-trained"]
+    assert held["two updates"] > 2 * held["exchanged"] > 2 * 20
+
+
+def test_a_memory_of_two_updates_alternates():
+    cosine = load(PAPER / "07_traces.nc")["cosine"].sel(training="two updates").mean("seed")
+    assert (cosine.sel(update="synchronous").isel(iteration=slice(2, None, 2)) > 0.99).all()
+    assert (abs(cosine.sel(update="synchronous").isel(iteration=slice(1, None, 2))) < 0.3).all()
+    assert float(cosine.sel(update="asynchronous").isel(iteration=-1)) < 0.9

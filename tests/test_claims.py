@@ -233,7 +233,7 @@ def test_no_constants_give_both_published_energy_ratios():
             ours = float(ratio.sel(hidden=hidden, patterns=count).mean())
             claim = CLAIMS[f"6c-{name}-{count}"]
             assert claim.ours == pytest.approx(ours, rel=1e-4)
-            assert claim.verdict == "not reproduced" and len(claim.reason) < 160
+            assert claim.verdict == "not reproduced" and len(claim.reason) < 200
 
 
 def test_latency_saved_follows_from_the_sweeps():

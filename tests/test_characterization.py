@@ -98,6 +98,20 @@ def test_programming_error_is_the_published_one():
     assert chips[0]["pulses"][-1] > chips[0]["pulses"][0]
 
 
+def test_targets_near_zero_are_left_alone_and_pull_the_mean_down():
+    """A cell that is off passes the first check for a target within the tolerance of zero."""
+    even, learned = (
+        c.programming_error(neurons=64, weights=kind, seed=0) for kind in ("even", "learned")
+    )
+    device = c.DeviceModel()
+    # Targets lie evenly over the range: 5 of 150 µS, and each misses by 2.5 µS on average.
+    share = device.tolerance / device.g_max
+    assert float(even["untouched"]) == pytest.approx(share, rel=0.25)
+    assert float(even["mean_of_untouched"]) == pytest.approx(-share * 2.5, rel=0.3)
+    assert learned["untouched"] > 2 * even["untouched"]
+    assert learned["mean_of_untouched"] < learned["mean"] < 0 < even["mean"]
+
+
 def test_programming_refuses_unknown_weights():
     with pytest.raises(ValueError, match="weights='odd' is unknown"):
         c.programming_error(neurons=4, weights="odd", seed=0)

@@ -1,11 +1,21 @@
 """Costs of a recall against events counted by hand; the table of constants."""
 
+from math import isnan
 from pathlib import Path
 
 import pytest
 import yaml
 
-from crossmem.costs import UNITS, Chip, load_costs, recall_cost, saving, tornado, typical
+from crossmem.costs import (
+    UNITS,
+    Chip,
+    load_costs,
+    recall_cost,
+    saving,
+    tornado,
+    typical,
+    value_for,
+)
 from crossmem.results import save
 
 TABLE = Path(__file__).resolve().parents[1] / "params" / "costs.yaml"
@@ -159,6 +169,29 @@ def test_saving_and_tornado():
     assert bars["at_low"].sel(constant="adc_energy") > bars["at_typical"]
 
 
+def test_value_for_a_published_ratio():
+    """By hand: a sweep costs 1 + (N - 1) f iterations, so the ADC must leave the lines f."""
+    costs = load_costs(TABLE)
+
+    def ratio(constants):
+        sweep = recall_cost([(64, 64)], "asynchronous", 64, constants)
+        return saving(sweep, recall_cost([(64, 64)], "synchronous", 1, constants)).energy
+
+    found = value_for(ratio, 2.68, costs, "adc_energy")
+    iteration = recall_cost([(64, 64)], "synchronous", 1, typical(costs) | {"adc_energy": found})
+    share = iteration["energy"].sel(component="dac") / iteration["energy"].sum()
+    assert 1 + 63 * float(share) == pytest.approx(2.68)
+    assert costs["adc_energy"].low < found < costs["adc_energy"].typical
+    # A quadratic one, an end of a range, a goal out of reach and a constant that does not matter.
+    squared = value_for(lambda values: values["line_voltage"] ** 2, 4, costs, "line_voltage")
+    assert squared == pytest.approx(2)
+    assert value_for(lambda values: values["adc_energy"], 44, costs, "adc_energy") == 44
+    assert isnan(value_for(ratio, 100, costs, "adc_energy"))
+    assert isnan(value_for(ratio, ratio(typical(costs)), costs, "adc_time"))
+    with pytest.raises(ValueError, match="constant='adc' is unknown.*did you mean 'adc_"):
+        value_for(ratio, 2, costs, "adc")
+
+
 def test_saving_by_hand(constants):
     slow = recall_cost([(2, 2)], "asynchronous", 4, constants, chip=SMALL)
     fast = recall_cost([(2, 2)], "synchronous", 1, constants, chip=SMALL)
@@ -237,5 +270,7 @@ def test_bad_recalls(constants, shapes, scheme, updates, details, message):
 def test_bad_chips():
     with pytest.raises(ValueError, match="tile is 3 but must be even"):
         Chip(tile=3)
+    with pytest.raises(ValueError, match="tile is 0, but must be at least 1"):
+        Chip(tile=0)
     with pytest.raises(ValueError, match="conversions_per_adc is 0"):
         Chip(conversions_per_adc=0)

@@ -33,6 +33,10 @@ def costs():
     return speed.recipe_costs(RECIPES, **SETTINGS)
 
 
+def test_the_processor_has_a_name():
+    assert speed.processor() == speed.processor().strip() != ""
+
+
 @pytest.mark.parametrize("recipe", [{"steps": 60}, {"steps": 25, "learning_rate": 3e-3}])
 def test_the_pytorch_loop_takes_the_same_steps_from_the_same_weights(patterns, recipe):
     pytest.importorskip("torch", reason="PyTorch is optional")

@@ -195,14 +195,17 @@ def programming_error(*, neurons, weights, seed):
     -------
     dict
         Of the devices switched on: ``mean`` and ``deviation`` of read-out minus target in µS,
-        number of ``devices`` by error, mean ``pulses`` by level, and over all levels. Also the
-        ``deviation_of_all`` devices, those left off included.
+        number of ``devices`` by error, mean ``pulses`` by level, and over all levels; the
+        ``untouched`` share that got no pulse, since off was within the tolerance of the target, and
+        what it adds to the mean, ``mean_of_untouched``. Also the ``deviation_of_all`` devices,
+        those left off included.
     """
     rng = generator(seed, "programming", neurons)
     crossbar = Crossbar.fabricate(neurons, neurons, rng=rng)
     report = crossbar.program(_weights(weights, neurons, seed, rng))
     error = crossbar.read_conductance() - report.target
     on = report.target > 0
+    untouched = report.pulses[on] == 0
     edges = np.arange(-20.5, 21.0)
     levels = np.linspace(0, crossbar.device.g_max, 16)
     devices, _ = np.histogram(error[on], edges)
@@ -213,6 +216,10 @@ def programming_error(*, neurons, weights, seed):
         "mean": quantity(error[on].mean(), "µS", "mean programming error"),
         "deviation": quantity(error[on].std(), "µS", "standard deviation of the error"),
         "deviation_of_all": quantity(error.std(), "µS", "the same, devices left off included"),
+        "untouched": quantity(untouched.mean(), "1", "share of devices that got no pulse"),
+        "mean_of_untouched": quantity(
+            (error[on] * untouched).mean(), "µS", "part of the mean error that these make"
+        ),
         "mean_pulses": quantity(report.pulses[on].mean(), "1", "pulses per device"),
         "devices": _labelled(devices, "devices", "devices", error=error_axis),
         "pulses": _labelled(pulses, "1", "pulses per device", level=level_axis),

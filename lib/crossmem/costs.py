@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, inf, nan
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
 import xarray as xr
 import yaml
+from scipy.optimize import brentq
 
 from crossmem.checks import check_choice, check_count, check_not_negative, nearest
 from crossmem.results import describe
@@ -224,6 +225,43 @@ def tornado(ratio, costs):
         at_typical=("1", "ratio with every constant at its typical value"),
         constant=("1", "constant that is varied"),
     )
+
+
+def value_for(ratio, goal, costs, key):
+    """Value of one constant at which a ratio of costs reaches a goal, the others typical.
+
+    Each cost rises with each constant as a linear function of it or of its square, so that their
+    ratio either rises or falls over the whole range: there is one such value or none.
+
+    Parameters
+    ----------
+    ratio : callable
+        Takes a dict of constants and returns a number.
+    goal : float
+    costs : dict of Cost
+    key : str
+        The constant.
+
+    Returns
+    -------
+    float
+        In the unit of the constant; NaN if no value from its low to its high end will do.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such constant.
+    """
+    check_choice(key, "constant", costs)
+    middle, low, high = typical(costs), costs[key].low, costs[key].high
+
+    def excess(value):
+        return float(ratio(middle | {key: value})) - goal
+
+    at_low, at_high = excess(low), excess(high)
+    if at_low == at_high or at_low * at_high > 0:
+        return nan
+    return brentq(excess, low, high)
 
 
 def _read_out(n_out, n_in, outputs, constants, chip):

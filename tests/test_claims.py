@@ -191,6 +191,22 @@ def test_training_is_faster_than_the_plain_loop():
         assert cosine.sel(ours) >= cosine.sel(loop)
 
 
+def test_training_runs_at_most_of_the_speed_of_the_product():
+    share = load(PAPER / "90_training.nc")["share"].where(lambda d: d["neurons"] >= 400, drop=True)
+    clean, noisy = share.sel(training="clean"), share.sel(training="noisy")
+    assert clean.min() >= 0.70
+    assert noisy.min() >= 0.50  # it shows a third of the patterns, and draws their flips
+    assert share.max() < 1
+
+
+def test_two_workers_compute_nearly_all_of_the_time():
+    """What a busy machine gives two workers is not ours; what the sweep itself costs is."""
+    sweeps = load(PAPER / "90_sweep.nc")
+    busy = sweeps["computing"] / (sweeps["workers"] * sweeps["seconds"])
+    assert busy.min() >= 0.95
+    assert busy.max() <= 1
+
+
 def test_the_published_training_holds_380_patterns_in_the_largest_network():
     found = load(PAPER / "03_recipe_largest.nc")["cosine"].sel(patterns=380)
     assert float(found.min()) >= 0.99

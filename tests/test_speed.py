@@ -21,6 +21,17 @@ SETTINGS = {
     "seeds": 2,
     "repeats": 1,
 }
+CAPACITY = {
+    "dataset": "digits",
+    "neurons": 16,
+    "fault_rate": 0.5,
+    "method": "pseudo-inverse",
+    "flip_rate": 0.05,
+    "threshold": 0.99,
+    "cues": 1,
+    "iterations": 2,
+    "resolution": 0.5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +131,85 @@ def test_the_dataset_holds_what_each_network_gives_by_itself(costs):
 def test_nothing_to_time_is_an_error(name):
     with pytest.raises(ValueError, match=name):
         speed.recipe_costs(RECIPES, **SETTINGS | {name: 0})
+
+
+def test_binary_memories_are_timed_with_their_own_settings():
+    recipes = {"published": RECIPES["published"], "noisy": {"cue_noise": 0.05, "steps": 40}}
+    settings = SETTINGS | {"activation": "sign", "noise": 0.05, "seeds": 1}
+    costs = speed.recipe_costs(recipes, **settings)
+    assert (costs["steps_taken"].sel(way="one by one")[:, 0] == [30, 40]).all()
+    assert float(costs["learning_rate"].sel(recipe="published")) == pytest.approx(3e-4)
+    assert float(costs["learning_rate"].sel(recipe="noisy")) > 0  # the library's own
+    assert np.isnan(costs["seconds"].sel(way="batch")).all()  # one network is no batch
+    (stored,) = [experiments.draw_pool("digits", 16, 0, 3)]
+    alone = AdaptiveMemory(hidden=(8,), cue_noise=0.05, steps=40, seed=0).fit(stored)
+    found = costs["loss"].sel(recipe="noisy", way="one by one", seed=0)
+    assert float(found) == pytest.approx(alone.loss_, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "operations"),
+    [([(6, 6)], 2 * 2 * 36 * 5), ([(3, 6), (6, 3)], 2 * (2 + 3) * 18 * 5)],
+)
+def test_the_operations_of_a_step_are_those_of_its_products(monkeypatch, shapes, operations):
+    """Counted at the products themselves."""
+    counted = []
+    matmul = np.matmul
+
+    def count(left, right, out):
+        counted.append(2 * left.size * right.shape[-1])
+        return matmul(left, right, out=out)
+
+    monkeypatch.setattr(np, "matmul", count)
+    step, expected = speed.step_runner(shapes, 5)
+    step()
+    assert sum(counted) == expected == operations
+
+
+def test_a_noisy_step_shows_a_part_of_the_patterns(monkeypatch):
+    seen = []
+    monkeypatch.setattr(speed, "flipped_cues", lambda clean, rate, rng, out: seen.append(clean))
+    step, _ = speed.step_runner([(6, 6)], 4, flip_rate=0.1, stored=8)
+    for _ in range(2):
+        step()
+    assert [cues.shape for cues in seen] == [(1, 4, 6)] * 2
+    assert not np.array_equal(*seen)
+
+
+def test_shares_are_labelled_by_training_optimizer_and_size():
+    shares = speed.training_shares(
+        [16, 32], load=1.0, noisy_load=0.5, flip_rate=0.05, steps=2, rounds=1
+    )
+    assert dict(shares["share"].sizes) == {"training": 2, "optimizer": 2, "neurons": 2}
+    assert bool((shares["share"] > 0).all()) and float(shares["product_rate"]) > 0
+    with pytest.raises(ValueError, match="rounds"):
+        speed.training_shares([16], load=1, noisy_load=1, flip_rate=0.1, steps=1, rounds=0)
+
+
+def test_memory_grows_by_five_arrays_of_weights_and_three_of_patterns():
+    growth = speed.step_growth([64, 128], [64, 256], steps=1)["bytes"]
+    per_pattern = growth.diff("patterns").squeeze() / (4 * 192 * growth["neurons"])
+    np.testing.assert_allclose(per_pattern, 3, rtol=0.05)
+    weights = growth - 4 * 3 * growth["neurons"] * growth["patterns"]
+    per_weight = weights.diff("neurons") / (4 * (128**2 - 64**2))
+    np.testing.assert_allclose(per_weight, 5, rtol=0.1)
+
+
+def square(seed):
+    return {"square": seed * seed}
+
+
+def test_a_sweep_is_timed_here_and_on_dask():
+    wall, computing = speed.sweep_seconds(square, {"seed": [1, 2, 3]}, {}, 1)
+    assert 0 < computing < wall
+    pytest.importorskip("distributed", reason="Dask is optional")
+    wall, computing = speed.dask_seconds(
+        experiments.storage_capacity,
+        {"seed": [0, 1, 2]},
+        CAPACITY,
+        2,
+    )
+    assert 0 < computing < 2 * wall
 
 
 def test_threads_are_restored():

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import platform
 import time
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from crossmem.capacity import recall_quality
 from crossmem.checks import check_count
 from crossmem.dynamics import Layer, cosine
 from crossmem.experiments import corruption, draw_pool
-from crossmem.memories import AdaptiveMemory, fit_batch, initial_weights
+from crossmem.memories import (
+    AdaptiveMemory,
+    fit_batch,
+    flipped_cues,
+    initial_weights,
+    shuffled_batches,
+)
 from crossmem.randomness import generator
 from crossmem.sweep import sweep
 from crossmem.training import Recipe, Trainer
@@ -23,14 +30,19 @@ from crossmem.training import Recipe, Trainer
 WAYS = ["PyTorch", "one by one", "batch"]
 
 
-def best_seconds(function, repeats=5):
+def best_seconds(function, repeats=5, clock=time.perf_counter):
     """Shortest of several times of a call, in s: the one that other programs disturbed least."""
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = clock()
         function()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return min(times)
+
+
+#: As `best_seconds` in processor time, which leaves out what other programs took. For work on one
+#: thread only: several would add up.
+best_cpu_seconds = partial(best_seconds, clock=time.process_time)
 
 
 def processor():
@@ -42,60 +54,150 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-def product_rate(size=2048, threads=1):
-    """Rate of a large float32 matrix product, in operations per s: the machine's limit here."""
+def product_rate(size=2048, repeats=5):
+    """Rate of a large float32 product on one thread, in operations per s: the limit here."""
     left, right = generator(0, "product").random((2, size, size), dtype=np.float32)
     out = np.empty_like(left)
-    with threadpool_limits(threads):
-        return 2 * size**3 / best_seconds(lambda: np.matmul(left, right, out=out))
+    with threadpool_limits(1):
+        return 2 * size**3 / best_cpu_seconds(lambda: np.matmul(left, right, out=out), repeats)
 
 
-def step_rate(shapes, patterns, *, optimizer="adam", steps=50, replicas=1, threads=1):
-    """Rate of the matrix products in training steps, in operations per s.
+def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=None):
+    """A training step as a function without arguments, and the operations of its products.
 
     Parameters
     ----------
     shapes : list of (int, int)
         Shape (n_out, n_in) of each layer.
     patterns : int
-        Number of stored patterns.
+        Patterns that a step shows.
     optimizer : {"rmsprop", "adam"}
-    steps : int
-        Steps per timing.
-    replicas : int
-        Networks trained as one batch.
-    threads : int
-        BLAS threads.
+    flip_rate : float
+        Above 0, each step sees freshly flipped cues of the next patterns in shuffled order.
+    stored : int
+        Patterns that a noisy step chooses from; all that it shows by default.
 
     Returns
     -------
-    float
-        Only the products count as operations, so that the ratio to `product_rate` is the share of
-        the limit that training reaches; tanh and optimiser are overhead.
+    step : callable
+    operations : int
+        Of the matrix products alone: the forward product and the gradient of every layer, and the
+        error carried back by all but the first. Everything else is overhead.
     """
     rng = generator(0, "step")
-    targets = np.sign(rng.standard_normal((replicas, patterns, shapes[0][1])))
-    weights = [np.stack([initial_weights(shape, rng)] * replicas) for shape in shapes]
-    limits = [(np.full(w.shape, -np.inf), np.full(w.shape, np.inf)) for w in weights]
-    trainer = Trainer(targets, weights, limits, None, Recipe(optimizer, steps=steps))
+    stored = stored or patterns
+    targets = rng.choice(np.array([-1, 1], np.float32), (1, stored, shapes[0][1]))
+    weights = [initial_weights(shape, rng)[None] for shape in shapes]
+    deck = shuffled_batches(stored, patterns, rng)
 
-    def run():
-        for step in range(steps):
-            trainer.show()
-            trainer.descend(trainer.recipe.rate(step))
+    def corrupt(clean, out):
+        flipped_cues(clean, flip_rate, rng, out)
 
-    # Each layer: forward and gradient; all but the first also carry the error back.
+    trainer = Trainer(
+        targets,
+        weights,
+        [None] * len(shapes),
+        None,
+        Recipe(optimizer, learning_rate=1e-4),
+        corrupt=corrupt if flip_rate else None,
+        draw=(lambda: [next(deck)]) if flip_rate else None,
+    )
+
+    def step():
+        trainer.show()
+        trainer.descend(1e-4)
+
     products = sum((3 if layer else 2) * np.prod(shape) for layer, shape in enumerate(shapes))
-    with threadpool_limits(threads):
-        return 2 * products * patterns * replicas * steps / best_seconds(run, 3)
+    return step, 2 * int(products) * patterns
 
 
-def sweep_seconds(function, grid, constants, workers):
-    """Seconds of a sweep without a cache; the workers have been started before."""
-    options = {"constants": constants, "workers": workers}
+def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds=2):
+    """Share of the product rate that training steps reach, by optimiser, training and size.
+
+    "clean" is one layer that sees ``load`` N patterns in each step; "noisy" a stack with N/2 hidden
+    neurons that sees fresh flips of ``noisy_load`` N patterns, a tenth of those that it stores.
+    Every timing of a step stands between two of the product, and the best of each counts, so that
+    a machine that slows down for a while slows both.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``share`` (training, optimizer, neurons) and ``product_rate``, in operations per s.
+    """
+    check_count(rounds, "rounds")
+    kinds, optimizers = ["clean", "noisy"], ["rmsprop", "adam"]
+    rates = np.zeros((len(kinds), len(optimizers), len(neuron_counts)))
+    limit = 0.0
+    for place in np.ndindex(rates.shape):
+        kind, optimizer, n = kinds[place[0]], optimizers[place[1]], neuron_counts[place[2]]
+        if kind == "clean":
+            step, operations = step_runner([(n, n)], round(load * n), optimizer=optimizer)
+        else:
+            shown, stack = round(noisy_load * n), [(n // 2, n), (n, n // 2)]
+            noise = {"flip_rate": flip_rate, "stored": 10 * shown}
+            step, operations = step_runner(stack, shown, optimizer=optimizer, **noise)
+        with threadpool_limits(1):
+            for _ in range(rounds):
+                limit = max(limit, product_rate(repeats=1))
+                rates[place] = max(rates[place], operations / best_cpu_seconds(step, steps))
+    return xr.Dataset(
+        {"share": (("training", "optimizer", "neurons"), rates / limit), "product_rate": limit},
+        {"training": kinds, "optimizer": optimizers, "neurons": neuron_counts},
+    )
+
+
+def step_growth(neuron_counts, pattern_counts, *, steps):
+    """Time and memory of a full-batch Adam step of one layer, by N and by P.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``seconds`` of a step and ``bytes`` of all arrays of the training, with what a step
+        allocates, (neurons, patterns).
+    """
+    seconds = np.empty((len(neuron_counts), len(pattern_counts)))
+    peak = np.empty_like(seconds)
+    for i, n in enumerate(neuron_counts):
+        for j, p in enumerate(pattern_counts):
+            tracemalloc.start()  # counts what NumPy allocates; timing starts after it has stopped
+            try:
+                step, _ = step_runner([(n, n)], p)
+                tracemalloc.reset_peak()
+                step()
+                peak[i, j] = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            with threadpool_limits(1):
+                seconds[i, j] = best_cpu_seconds(step, steps)
+    dims = ("neurons", "patterns")
+    coords = {"neurons": neuron_counts, "patterns": pattern_counts}
+    return xr.Dataset({"seconds": (dims, seconds), "bytes": (dims, peak)}, coords)
+
+
+def sweep_seconds(function, grid, constants, workers, executor=None):
+    """Wall time of a sweep without a cache, and the time of all its points, in s.
+
+    The workers have been started before. The time of the points over the workers' wall time is
+    the share of it that they computed; the rest is what the sweep itself costs.
+    """
+    options = {"constants": constants, "workers": workers, "executor": executor}
     first = {name: values[:1] for name, values in grid.items()} | {"seed": grid["seed"][:workers]}
     sweep(function, first, **options)
-    return sweep(function, grid, **options).attrs["wall_time_s"]
+    found = sweep(function, grid, **options).attrs
+    return found["wall_time_s"], found["compute_time_s"]
+
+
+def dask_seconds(function, grid, constants, workers):
+    """As `sweep_seconds` on a local Dask cluster; NaN where Dask is not installed."""
+    if importlib.util.find_spec("distributed") is None:
+        return float("nan"), float("nan")
+    import distributed
+
+    # Local processes need no dashboard, which would ask for a free port and another library.
+    options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        # Impure: a point that was computed to warm up is computed again, not remembered.
+        return sweep_seconds(function, grid, constants, workers, client.get_executor(pure=False))
 
 
 def has_torch():
@@ -147,9 +249,20 @@ class TorchMemory(AdaptiveMemory):
 
 
 def recipe_costs(
-    recipes, *, dataset, neurons, patterns, hidden, noise, cues, iterations, seeds, repeats=3
+    recipes,
+    *,
+    dataset,
+    neurons,
+    patterns,
+    hidden,
+    noise,
+    cues,
+    iterations,
+    seeds,
+    activation="tanh",
+    repeats=3,
 ):
-    """Time and quality of training recipes for a continuous memory with one hidden layer.
+    """Time and quality of training recipes for a memory with one hidden layer.
 
     Every recipe trains the same patterns from the same initial weights, on one thread, one network
     at a time and all networks as one batch; PyTorch, if it is there, trains the first recipe.
@@ -157,17 +270,19 @@ def recipe_costs(
     Parameters
     ----------
     recipes : dict of str to dict
-        ``optimizer``, ``learning_rate`` and ``steps`` by name; the first is the one to compare to.
+        Settings of an `AdaptiveMemory` by name; the first is the one to compare to.
     dataset : str
         Name for `load_patterns`.
     neurons, patterns, hidden : int
         Visible neurons, stored patterns and hidden neurons.
     noise : float
-        Standard deviation of the Gaussian noise of the cues.
+        Of the cues: standard deviation, or with ``activation="sign"`` the rate of flipped bits.
     cues, iterations : int
         As in `capacity.recall_quality`.
     seeds : int
         Networks.
+    activation : {"tanh", "sign"}
+        Continuous or binary memories.
     repeats : int
         Times that the batch is trained; the networks repeat the training of a single one.
 
@@ -180,8 +295,9 @@ def recipe_costs(
     """
     check_count(seeds, "seeds")
     check_count(repeats, "repeats")
-    stored = [draw_pool(dataset, neurons, seed, patterns, binary=False) for seed in range(seeds)]
-    corrupt = corruption("tanh", 0.0, noise)
+    binary = activation == "sign"
+    stored = [draw_pool(dataset, neurons, seed, patterns, binary=binary) for seed in range(seeds)]
+    corrupt = corruption(activation, **{"flip_rate" if binary else "noise": noise})
     cue_rng = lambda seed: generator(seed, "cues", neurons, patterns, noise)  # noqa: E731
     shape = (len(recipes), len(WAYS))
     seconds = np.full(shape, np.nan)
@@ -190,7 +306,7 @@ def recipe_costs(
     }
 
     def memories(kind, recipe):
-        network = {"hidden": (hidden,), "activation": "tanh"}
+        network = {"hidden": (hidden,), "activation": activation}
         return [kind(**network, **recipe, seed=seed) for seed in range(seeds)]
 
     def note(place, memory, time_taken, seed):
@@ -210,12 +326,13 @@ def recipe_costs(
             type(first)(**first.get_params() | {"steps": 10}).fit(stored[0])
         for seed, own in enumerate(stored):  # the ways take turns: all meet the same disturbances
             for place, row in singles.items():
-                note(place, row[seed], best_seconds(partial(row[seed].fit, own), 1), seed)
-        for k, recipe in enumerate(recipes.values()):
+                note(place, row[seed], best_cpu_seconds(partial(row[seed].fit, own), 1), seed)
+        for k, recipe in enumerate(recipes.values() if seeds > 1 else ()):  # one is no batch
             batch = memories(AdaptiveMemory, recipe)
-            time_taken = best_seconds(partial(fit_batch, batch, stored), repeats) / seeds
+            time_taken = best_cpu_seconds(partial(fit_batch, batch, stored), repeats) / seeds
             for seed, memory in enumerate(batch):
                 note((k, 2), memory, time_taken, seed)
+    used = [row[0].recipe(row[0].limits_) for (_, way), row in singles.items() if way == 1]
     cue_cosine = [
         cosine(corrupt(own, cue_rng(seed)), own).mean() for seed, own in enumerate(stored)
     ]
@@ -225,8 +342,8 @@ def recipe_costs(
             "seconds": (dims[:2], seconds),
             **{name: (dims, values) for name, values in measured.items()},
             "cue_cosine": ("seed", cue_cosine),
-            "steps": ("recipe", [recipe["steps"] for recipe in recipes.values()]),
-            "learning_rate": ("recipe", [recipe["learning_rate"] for recipe in recipes.values()]),
+            "steps": ("recipe", [recipe.steps for recipe in used]),
+            "learning_rate": ("recipe", [recipe.learning_rate for recipe in used]),
         },
         {"recipe": list(recipes), "way": WAYS, "seed": np.arange(seeds)},
     )

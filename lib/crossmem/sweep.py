@@ -260,7 +260,8 @@ def _finished(task, points, missing, workers, executor):
             yield futures[future], future.result
     finally:
         for future in futures:
-            future.cancel()
+            if not future.done():  # Dask would forget a finished task just as it is asked for again
+                future.cancel()
 
 
 def _collect(get, function, point):

@@ -373,7 +373,10 @@ class _Store:
     def __init__(self, folder, task):
         module = task.function.__module__
         for name in _dependencies(module) & SOURCES.keys():
-            if _syntax(Path(__file__).parent / f"{name.split('.')[1]}.py") != _syntax(name):
+            path = Path(__file__).parent / f"{name.split('.')[1]}.py"
+            if _source(path) == SOURCES[name]:
+                continue  # the common case, without the price of two syntax trees
+            if _syntax(path) != _syntax(name):
                 raise RuntimeError(
                     f"{name} has changed since it was imported, so finished points could be filed "
                     "under the wrong version: restart the kernel"
@@ -411,6 +414,7 @@ def _fingerprint(module):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+@functools.lru_cache
 def _dependencies(module):
     """Return the module and those of this library that it imports, directly or through others."""
     found, waiting = set(), {module}

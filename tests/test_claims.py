@@ -305,7 +305,7 @@ def test_two_updates_hold_grey_patterns():
     published = float(capacity("04_capacity_neurons", layers=2, neurons=64).mean())
     held = beyond("07_grey_neurons", neurons=64)
     assert held >= 45
-    assert held >= 8 * published
+    assert held >= 5 * published
     assert held > 1.5 * beyond("07_grey_once", neurons=64)
 
 

@@ -164,7 +164,7 @@ class CapacitySearch:
                 trial = (low + high) // 2
                 continue
             trial = min(int(np.ceil(trial * factor)), top) if low else max(int(trial / factor), 1)
-            factor = min(factor**2, 2.0)
+            factor = min(factor**3, 2.0)
         if low == top:
             warnings.warn(
                 f"all {top} patterns of the pool are recalled, so the capacity may be larger: "

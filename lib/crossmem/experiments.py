@@ -51,6 +51,17 @@ METHODS = {
 }
 # The random-pattern pool need only exceed every capacity: Gardner's 2N, with room to spare.
 RANDOM_POOL = 3
+# Where capacity searches start, fitted to some: by rule, or for adaptive training without and with
+# a hidden layer, on clean cues, noisy cues, and those through two updates. Images gain with size.
+FIRST_LOAD = {
+    "hebbian": 0.1,
+    "storkey": 0.1,
+    "pseudo-inverse": 0.35,
+    "equilibrium": 0.5,
+    "random": ((0.5, 0.5, 0.65), (0.6, 0.9, 0.9)),
+    "images": ((0.54, 0.65, 1.7), (1.0, 2.4, 2.4)),
+    "grey": ((0.0, 0.0, 0.0), (0.25, 0.75, 1.6)),
+}
 OUTCOMES = ["own pattern", "other pattern", "spurious", "moving"]
 
 
@@ -327,20 +338,23 @@ def storage_capacity(
         iterations=iterations,
     )
     devices = memory.devices(neurons)
-    load = _first_load(method, dataset, neurons, sizes, binary, cue_noise and unroll)
+    load = _first_load(method, dataset, neurons, sizes, binary, unroll if cue_noise else 0)
     guess = max(round(load * devices / (2 * neurons) * (1 - fault_rate)), 1)
-    found = []
-    for criterion in criteria:
-        options = {"threshold": threshold, "resolution": resolution, "guess": guess}
-        found.append(search.capacity(criterion=criterion, **options))
-        guess = max(found[-1] // (3 if cue_noise else 1), 1)
+    return capacities(search, criteria, threshold, resolution, guess) | {
+        "devices": quantity(devices, "1", "memristors, two per weight"),
+    }
+
+
+def capacities(search, criteria, threshold, resolution, guess):
+    """Capacity by criterion, and the number of trainings that a `CapacitySearch` took for it."""
+    options = {"threshold": threshold, "resolution": resolution, "guess": guess}
+    found = [search.capacity(criterion=criterion, **options) for criterion in criteria]
     return {
         "capacity": xr.DataArray(
             quantity(found, "patterns", "storage capacity", "criterion"),
             coords={"criterion": list(criteria)},
         ),
         "trainings": quantity(len(search.qualities), "1", "trainings of the search"),
-        "devices": quantity(devices, "1", "memristors, two per weight"),
     }
 
 
@@ -349,18 +363,11 @@ def _first_load(method, dataset, neurons, sizes, binary, noisy_updates):
 
     ``noisy_updates`` is how many updates a training on noisy cues unrolls, 0 for clean cues.
     """
-    images = 0.12 * neurons**0.41  # fitted to such searches: binary images in a stack, clean cues
-    if noisy_updates:
-        if not binary:
-            return 1.6 * images
-        return images * (2.4 if sizes else 0.7 if noisy_updates == 1 else 1.7)
-    if not binary:
-        return 0.3 if sizes else 0.0
-    if sizes and dataset != "random":
-        return images
-    return {"hebbian": 0.1, "storkey": 0.1, "pseudo-inverse": 0.3, "equilibrium": 0.5}.get(
-        method, 0.7
-    )
+    if method in FIRST_LOAD:
+        return FIRST_LOAD[method]
+    kind = "random" if dataset == "random" else "images"
+    load = FIRST_LOAD[kind if binary else "grey"][bool(sizes)][min(noisy_updates, 2)]
+    return load if kind == "random" and binary else load * 0.12 * neurons**0.41
 
 
 def attractors(

@@ -8,7 +8,6 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from scipy.optimize import minimize, minimize_scalar, nnls
 from scipy.special import erf, log_ndtr, ndtr
 
@@ -16,7 +15,7 @@ from crossmem.capacity import CRITERIA, CapacitySearch
 from crossmem.checks import check_choice, check_positive, check_rate
 from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.dynamics import Layer
-from crossmem.experiments import corruption, draw_pool, quantity
+from crossmem.experiments import capacities, corruption, draw_pool
 from crossmem.memories import AdaptiveMemory, AssociativeMemory, program
 from crossmem.randomness import generator
 from crossmem.theory import gardner_capacity
@@ -533,14 +532,4 @@ def chip_capacity(
     )
     bound = neurons * chip_bound(**rates, intervals=chosen.intervals)
     guess = max(round(GUESS * bound), 1)
-    found = []
-    for criterion in criteria:
-        options = {"threshold": threshold, "resolution": resolution, "guess": guess}
-        found.append(search.capacity(criterion=criterion, **options))
-        guess = max(found[-1], 1)
-    return {
-        "capacity": xr.DataArray(
-            quantity(found, "patterns", "storage capacity", "criterion"),
-            coords={"criterion": list(criteria)},
-        )
-    }
+    return capacities(search, criteria, threshold, resolution, guess)

@@ -521,12 +521,14 @@ def shuffled_batches(count, size, rng):
 def flipped_cues(targets, rate, rng, out):
     """Write the targets into ``out`` with each bit flipped with probability ``rate``.
 
-    Sixteen random bits per neuron decide, which is four times faster than uniform floats and
-    rounds the rate by less than 1e-5.
+    Drawing how many bits flip, and then which, takes a random number per flip instead of one per
+    bit.
     """
-    draws = np.frombuffer(rng.bytes(2 * targets.size), dtype=np.uint16).reshape(targets.shape)
     np.copyto(out, targets)
-    np.negative(out, out=out, where=draws < round(rate * 65536))
+    flips = rng.binomial(out.size, rate)
+    where = rng.choice(out.size, flips, replace=False, shuffle=False)
+    bits = out.reshape(-1)
+    bits[where] = -bits[where]
 
 
 def gaussian_cues(targets, sigma, rng, out):

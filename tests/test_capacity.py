@@ -5,6 +5,7 @@ import pytest
 
 from crossmem import theory
 from crossmem.capacity import (
+    Bracket,
     CapacitySearch,
     Quality,
     find_capacity,
@@ -69,11 +70,27 @@ def test_search_finds_every_capacity_exactly(guess):
         assert search(capacity).capacity(guess=guess, resolution=0) == capacity
 
 
-def test_search_stops_within_its_resolution_and_never_above_the_truth():
+def test_search_stops_within_its_resolution_of_the_truth():
     pool = np.random.default_rng(0).choice([-1.0, 1.0], (1000, 4))
     for capacity in range(0, 1001, 37):
         found = search(capacity, pool).capacity(resolution=0.05, guess=100)
-        assert capacity - max(1, 0.05 * capacity) <= found <= capacity
+        assert abs(found - capacity) <= max(1, 0.05 * capacity)
+
+
+def test_bracket_interpolates_a_power_law():
+    """Shortfalls of (P/100)^3 % on both sides of 100 give 100, from ends 30 % apart."""
+    bracket = Bracket(0.99, 1000, exponent=4.0)
+    for count in (90, 117):
+        bracket.add(count, 1 - 0.01 * (count / 100) ** 3)
+    assert (bracket.low, bracket.high) == (90, 117)
+    assert bracket.closed(0.3) and not bracket.closed(0.29)
+    assert bracket.crossing() == pytest.approx(100, rel=1e-6)
+
+
+def test_one_end_is_extrapolated_with_the_given_exponent():
+    bracket = Bracket(0.99, 1000, exponent=2.0)
+    bracket.add(120, 1 - 0.01 * 1.2**2)
+    assert bracket.crossing() == pytest.approx(100, rel=1e-6)
 
 
 def test_capacity_is_capped_at_the_pool():
@@ -97,13 +114,12 @@ def test_both_criteria_share_their_trainings():
     """One wrong pattern of 50 leaves a mean of 0.96, which passes at 0.9; per pattern it fails."""
     shared, alone = search(30, all_fail=False), search(30, all_fail=False)
     by_mean = shared.capacity(threshold=0.9, guess=50)
-    trained = set(shared.qualities)
-    assert shared.capacity(threshold=0.9, guess=50, criterion="per_pattern") == 30
+    first = dict(shared.qualities)
+    options = {"threshold": 0.9, "guess": 50, "criterion": "per_pattern", "resolution": 0}
+    assert shared.capacity(**options) == alone.capacity(**options) == 30
     assert by_mean == len(POOL)
-    assert alone.capacity(threshold=0.9, guess=50, criterion="per_pattern") == 30
-    assert trained & set(alone.qualities)
-    assert set(shared.qualities) == trained | set(alone.qualities)
-    for count in trained & set(alone.qualities):
+    assert all(shared.qualities[count] is quality for count, quality in first.items())
+    for count in shared.qualities.keys() & alone.qualities.keys():
         assert shared.qualities[count] == alone.qualities[count]
 
 
@@ -157,7 +173,7 @@ def test_find_capacity_is_the_search_in_one_call():
         ({"threshold": 99}, r"threshold is 99, but it must lie in \[0, 1\]"),
         ({"threshold": np.nan}, "threshold is nan, but must be above 0"),
         ({"guess": -3}, "guess is -3, but must be at least 1"),
-        ({"resolution": -0.1}, "resolution is -0.1, but must be finite and >= 0; try 0.02"),
+        ({"resolution": -0.1}, "resolution is -0.1, but must be finite and >= 0; try 0.1"),
     ],
 )
 def test_bad_search_options(options, message):

@@ -176,8 +176,8 @@ class CapacitySearch:
 class Bracket:
     """The numbers of patterns between which a capacity lies, and the number to try next.
 
-    The shortfall from perfect recall grows about like a power of the number of patterns; following
-    this law takes half of the trials that bisection takes.
+    The shortfall from perfect recall grows about like a power of the number of patterns. The
+    search follows this law where bisection would take the middle, to need fewer trials.
 
     Parameters
     ----------
@@ -207,6 +207,8 @@ class Bracket:
 
     def add(self, trial, quality):
         """Take in the quality of recall of a number between the ends."""
+        # Perfect recall says little of how far the capacity is, and a shortfall on the threshold
+        # has no logarithm to divide by: both are kept away from.
         recalled = quality >= self.threshold
         self._recalled.append(recalled)
         shortfall = (1.0 - quality) / max(1.0 - self.threshold, 1e-9)

@@ -483,7 +483,7 @@ def chip_capacity(
     Returns
     -------
     dict
-        ``capacity`` by criterion.
+        ``capacity`` by criterion, and the number of ``trainings`` it took.
     """
     chosen = WAYS[check_choice(way, "way", WAYS)]
     rng = generator(seed, "chip with faulty devices", neurons)

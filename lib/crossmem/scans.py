@@ -12,7 +12,7 @@ from sklearn.linear_model import Lasso
 
 from crossmem import checks
 from crossmem.capacity import recall_quality
-from crossmem.costs import COMPONENTS, Chip, recall_cost
+from crossmem.costs import COMPONENTS, PULSE_UNITS, Chip, check_complete, recall_cost
 from crossmem.crossbar import Crossbar, FaultMap
 from crossmem.devices import DeviceModel
 from crossmem.experiments import corruption, draw_pool, quantity
@@ -22,8 +22,6 @@ from crossmem.randomness import generator
 ROUNDS = 3  # of cancelling the faults found so far, in `decode`
 FALSE_DOUBT = 1e-3  # chance that a check doubts a right map
 OVERLOOKED = 1e-3  # chance that it overlooks wrong devices of a column
-#: Constants of a write that `scan_cost` needs beside those of a read, and their units.
-PULSE_UNITS = {"pulse_time": "ns", "pulse_voltage": "V"}
 
 
 class ScanCost(NamedTuple):
@@ -47,7 +45,7 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         One device of the chip at a time; one row of every tile at a time with its columns in
         parallel; or ``vectors`` (of both levels) into whole tiles, programmed row by row.
     constants : dict of float
-        As for `costs.recall_cost`, and ``pulse_time`` in ns and ``pulse_voltage`` in V.
+        As for `costs.recall_cost`, and a value for each of `costs.PULSE_UNITS`.
     tile : int
         Rows and columns of a tile; tiles work at the same time, except with one device at a time.
     pulses, slowest : float
@@ -66,9 +64,7 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
     """
     for value, name in ((n_out, "n_out"), (n_in, "n_in")):
         checks.check_count(value, name)
-    for key, unit in PULSE_UNITS.items():
-        if key not in constants:
-            raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
+    check_complete(constants, PULSE_UNITS)
     amounts = {"pulses": pulses, "slowest": slowest}
     for name, value in (amounts | {key: constants[key] for key in PULSE_UNITS}).items():
         checks.check_not_negative(value, name, 1.0)

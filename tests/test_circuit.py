@@ -148,7 +148,7 @@ def badcrossbar():
 
 
 @pytest.mark.parametrize("wires", WIRES)
-@pytest.mark.parametrize("shape", [(8, 8), (5, 8), (8, 5), (64, 64)])
+@pytest.mark.parametrize("shape", [(8, 8), (5, 8), (8, 5), (16, 16), (32, 32), (64, 64)])
 def test_badcrossbar_finds_the_same_currents(badcrossbar, rng, shape, wires):
     conductance, voltages = array(*shape, rng)
     solution = badcrossbar.compute(
@@ -178,7 +178,7 @@ def netlist(conductance, voltages, wires):
 @pytest.mark.skipif(
     shutil.which("ngspice") is None, reason="compares with ngspice: apt-get install ngspice"
 )
-@pytest.mark.parametrize("size", [8, 64])
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
 def test_ngspice_finds_the_same_currents(rng, tmp_path, size):
     conductance, voltages = array(size, size, rng)
     path = tmp_path / "crossbar.cir"

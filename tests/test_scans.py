@@ -234,3 +234,27 @@ def test_missed_faults_cost_recall_and_false_ones_hardly():
     assert quality[0.0, 0.1] > quality[1.0, 0.0]
     with pytest.raises(ValueError, match="missed is 2"):
         scans.imperfect_map(missed=2, false=0.0, **setting)
+
+
+@pytest.mark.parametrize("tile_rows", [None, 32])
+def test_eight_bit_converters_find_the_same_faults(tile_rows):
+    setting = {"rows": 64, "columns": 32, "stuck_off": 0.01, "stuck_on": 0.01, "seed": 7}
+    setting |= {"vectors": None, "tile_rows": tile_rows}
+    exact, rounded = (scans.sampled_scan(**setting, adc_bits=bits) for bits in (None, 8))
+    assert exact["exact"].values and rounded["exact"].values
+    assert exact["relative"].values <= rounded["relative"].values + 0.1
+    # With two bits nothing is left of a single device, and the scan knows that it needs them all.
+    assert scans.sampled_scan(**setting, adc_bits=2)["relative"].values > rounded["relative"].values
+    with pytest.raises(ValueError, match="bits is 0"):
+        scans.sampled_scan(**setting, adc_bits=0)
+
+
+def test_recall_gets_better_with_the_vectors_of_the_scan():
+    setting = {"dataset": "random", "neurons": 64, "patterns": 16, "flip_rate": 0.05}
+    setting |= {"stuck_off": 0.1, "stuck_on": 0.1, "iterations": 10, "cues": 2, "seed": 0}
+    few, all_of_them = (scans.sampled_map_recall(vectors=count, **setting) for count in (4, 64))
+    assert few["missed"].values > 0.1 and all_of_them["missed"].values == 0
+    assert all_of_them["false"].values == 0
+    assert all_of_them["cosine"].values > few["cosine"].values
+    right = scans.imperfect_map(missed=0.0, false=0.0, **setting)
+    assert float(all_of_them["cosine"].values) == pytest.approx(float(right["cosine"].values), abs=0.02)

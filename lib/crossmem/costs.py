@@ -17,7 +17,7 @@ from crossmem.results import describe
 
 SCHEMES = ("synchronous", "asynchronous", "line-holding")
 COMPONENTS = ("dac", "array", "tia", "adc", "digital")
-#: Constants that the model needs, and the unit in which it takes each.
+#: Constants that a recall needs, and the unit in which it takes each.
 UNITS = {
     "read_voltage": "V",
     "mean_conductance": "µS",
@@ -33,6 +33,8 @@ UNITS = {
     "digital_energy": "pJ",
     "digital_time": "ns",
 }
+#: Those that a write needs beside them.
+PULSE_UNITS = {"pulse_time": "ns", "pulse_voltage": "V"}
 
 
 class Cost(NamedTuple):
@@ -83,21 +85,21 @@ class Chip:
 
 
 def load_costs(path):
-    """Read a table of constants: a YAML file with an entry for each of `UNITS` -> dict of Cost.
+    """Read a table of constants: an entry in YAML for each of `UNITS` and `PULSE_UNITS` -> dict of Cost.
 
     Raises
     ------
     ValueError
         If a constant is missing or unknown, or its fields, unit, numbers or order are wrong.
     """
-    table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    table, units = yaml.safe_load(Path(path).read_text(encoding="utf-8")), UNITS | PULSE_UNITS
     if not isinstance(table, dict):
-        raise ValueError(f"{path} is not a table: give an entry for each of {', '.join(UNITS)}")
+        raise ValueError(f"{path} is not a table: give an entry for each of {', '.join(units)}")
     for key in table:
-        if key not in UNITS:
-            raise ValueError(f"constant {key!r} is unknown: did you mean {nearest(key, UNITS)!r}?")
-    _check_complete(table)
-    return {key: _checked(key, table[key]) for key in UNITS}
+        if key not in units:
+            raise ValueError(f"constant {key!r} is unknown: did you mean {nearest(key, units)!r}?")
+    check_complete(table, units)
+    return {key: _checked(key, table[key], unit) for key, unit in units.items()}
 
 
 def typical(costs):
@@ -143,7 +145,7 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     logic are left out.
     """
     chip = chip or Chip()
-    _check_complete(constants)
+    check_complete(constants)
     _check_recall(shapes, scheme, updates, changed)
     count, latency = dict.fromkeys(COMPONENTS, 0.0), 0.0
     for depth, (n_out, n_in) in enumerate(shapes):
@@ -292,21 +294,22 @@ def _event_energies(constants, tile):
     }
 
 
-def _check_complete(constants):
-    for key, unit in UNITS.items():
+def check_complete(constants, units=UNITS):
+    """Refuse a table in which a constant is missing."""
+    for key, unit in units.items():
         if key not in constants:
             raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
 
 
-def _checked(key, entry):
+def _checked(key, entry, unit):
     """One entry of the table as a `Cost`, or a ValueError that says what is wrong with it."""
     entry = entry if isinstance(entry, dict) else {}
     for field in Cost._fields:
         if entry.get(field) in (None, ""):
             raise ValueError(f"constant {key!r} has no {field}: add it")
     cost = Cost(*(entry[field] for field in Cost._fields))
-    if cost.unit != UNITS[key]:
-        raise ValueError(f"constant {key!r} is in {cost.unit}: convert it to {UNITS[key]}")
+    if cost.unit != unit:
+        raise ValueError(f"constant {key!r} is in {cost.unit}: convert it to {unit}")
     for field in ("low", "typical", "high"):
         value = entry[field]
         number = isinstance(value, Real) and not isinstance(value, bool)

@@ -11,8 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
 from crossmem import checks
+from crossmem.analog import quantize
 from crossmem.capacity import recall_quality
-from crossmem.costs import COMPONENTS, Chip, recall_cost
+from crossmem.costs import COMPONENTS, PULSE_UNITS, Chip, check_complete, recall_cost
 from crossmem.crossbar import Crossbar, FaultMap
 from crossmem.devices import DeviceModel
 from crossmem.experiments import corruption, draw_pool, quantity
@@ -22,8 +23,6 @@ from crossmem.randomness import generator
 ROUNDS = 3  # of cancelling the faults found so far, in `decode`
 FALSE_DOUBT = 1e-3  # chance that a check doubts a right map
 OVERLOOKED = 1e-3  # chance that it overlooks wrong devices of a column
-#: Constants of a write that `scan_cost` needs beside those of a read, and their units.
-PULSE_UNITS = {"pulse_time": "ns", "pulse_voltage": "V"}
 
 
 class ScanCost(NamedTuple):
@@ -47,7 +46,7 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         One device of the chip at a time; one row of every tile at a time with its columns in
         parallel; or ``vectors`` (of both levels) into whole tiles, programmed row by row.
     constants : dict of float
-        As for `costs.recall_cost`, and ``pulse_time`` in ns and ``pulse_voltage`` in V.
+        As for `costs.recall_cost`, and a value for each of `costs.PULSE_UNITS`.
     tile : int
         Rows and columns of a tile; tiles work at the same time, except with one device at a time.
     pulses, slowest : float
@@ -66,9 +65,7 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
     """
     for value, name in ((n_out, "n_out"), (n_in, "n_in")):
         checks.check_count(value, name)
-    for key, unit in PULSE_UNITS.items():
-        if key not in constants:
-            raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
+    check_complete(constants, PULSE_UNITS)
     amounts = {"pulses": pulses, "slowest": slowest}
     for name, value in (amounts | {key: constants[key] for key in PULSE_UNITS}).items():
         checks.check_not_negative(value, name, 1.0)
@@ -119,7 +116,7 @@ def scan_share(scan, use):
     return checks.check_not_negative(scan, "scan", 0.01) / (scan + use)
 
 
-def sampled_map(crossbar, rng, vectors=None):
+def sampled_map(crossbar, rng, vectors=None, adc_bits=None):
     """Find the stuck devices of a crossbar from currents of whole columns.
 
     All devices are programmed high, then low. Each time, vectors of ±1 drive all rows of a tile at
@@ -135,6 +132,9 @@ def sampled_map(crossbar, rng, vectors=None):
     vectors : int, optional
         Read vectors per level. By default they are added until the currents of further ones are
         predicted within the known noise in every column (chi-square).
+    adc_bits : int, optional
+        Resolution of the converters of the columns; exact by default. Their range is the largest
+        current of all vectors but the constant one, which would fill it alone and is left out.
 
     Returns
     -------
@@ -153,12 +153,12 @@ def sampled_map(crossbar, rng, vectors=None):
     -----
     Vectors of ±1 with nearly zero sum cancel the current common to all devices and have sqrt(2)
     less noise per fault than 0/1. All of them
-    together measure each device as well as a read of its own. As in `Crossbar.multiply`, converters
-    have no range and no steps. Write-and-verify reads every device itself, and gives up on the
-    stuck ones: few vectors pay where devices are written without it.
+    together measure each device as well as a read of its own. Write-and-verify reads every device
+    itself, and gives up on the stuck ones: few vectors pay where devices are written without it.
     """
     (n_out, n_in), device = crossbar.shape, crossbar.device
-    size, most = min(crossbar.tile, n_in), _order(min(crossbar.tile, n_in))
+    size = min(crossbar.tile, n_in)
+    most = _order(size) - (adc_bits is not None)
     if vectors is not None and checks.check_count(vectors, "vectors") > most:
         raise ValueError(f"vectors is {vectors}, but {size} rows have {most}; give at most {most}.")
     found, used, shared, reads, writes = [], [], [], 0, 0
@@ -166,13 +166,23 @@ def sampled_map(crossbar, rng, vectors=None):
         pulses = crossbar._write(np.full((n_out, n_in, 2), target), checks.check_rng(rng)).pulses
         level, spread = _working(device)[int(target > 0)]
         noise = max(np.hypot(spread, device.read_noise), 1e-3 * device.g_max)
-        basis = read_vectors(size, rng)
+        basis = read_vectors(size, rng)[:most]
         blocks = []
         for start in range(0, n_in, size):
             cells = crossbar.conductance[:, start : start + size].swapaxes(0, 1)
             cells, own = cells.reshape(len(cells), -1), basis[:, : len(cells)]
             hiss = device.read_noise * np.sqrt(len(cells)) * rng.standard_normal((most, 2 * n_out))
-            blocks.append((own, sign * (own @ (cells - level) + hiss)))  # a fault is positive
+            blocks.append((own, own @ cells + hiss))
+        if adc_bits is not None:
+            scale = max(np.abs(currents).max() for _, currents in blocks)
+            blocks = [(own, quantize(currents, adc_bits, scale)) for own, currents in blocks]
+            rounding = 2 * scale / (2**adc_bits - 1) / np.sqrt(12)  # of a current
+            noise = np.hypot(noise, rounding / np.sqrt(size))
+        # What working devices would carry is taken off; a fault is positive.
+        blocks = [
+            (own, sign * (currents - level * own.sum(axis=1, keepdims=True)))
+            for own, currents in blocks
+        ]
         stuck, count = _decode_all(blocks, device.g_max, noise, vectors)
         found.append(np.concatenate(stuck).reshape(n_in, n_out, 2).swapaxes(0, 1))
         used.append(count)
@@ -297,7 +307,9 @@ def _working(device):
     return tuple((float(cells.mean()), float(cells.std())) for cells in (low, high))
 
 
-def sampled_scan(*, rows, columns, stuck_off, stuck_on, vectors, seed):
+def sampled_scan(
+    *, rows, columns, stuck_off, stuck_on, vectors, seed, tile_rows=None, adc_bits=None
+):
     """Scan one faulty array with few read vectors and compare the map with the truth.
 
     Parameters
@@ -306,25 +318,27 @@ def sampled_scan(*, rows, columns, stuck_off, stuck_on, vectors, seed):
         Size of the array; a pair takes two columns.
     stuck_off, stuck_on : float
         Fault rates per device.
-    vectors : int or None
+    vectors, adc_bits : int or None
         As in `sampled_map`.
     seed : int
+    tile_rows : int, optional
+        Rows of a tile, even; by default the array is one tile.
 
     Returns
     -------
     dict
         Share of the faults ``missed``, share of the working devices in ``false`` alarm, whether the
-        map is ``exact``, read ``vectors`` by level, and these ``relative`` to reading all rows.
+        map is ``exact``, read ``vectors`` by level, and these ``relative`` to reading all rows of a tile.
     """
     if checks.check_count(columns, "columns") % 2:
         raise ValueError(f"columns is {columns}, but a pair takes two; give an even number.")
-    tile = checks.check_count(rows, "rows") + rows % 2
+    tile = tile_rows or checks.check_count(rows, "rows") + rows % 2
     rng = generator(seed, "sampled scan", rows, columns)
     rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
     crossbar = Crossbar.fabricate(columns // 2, rows, **rates, rng=rng, tile=tile)
     on = crossbar.conductance > 0  # fresh working devices are off
     truth = np.stack((crossbar._stuck & ~on, on))
-    faults, used = sampled_map(crossbar, rng, vectors)
+    faults, used = sampled_map(crossbar, rng, vectors, adc_bits)
     found = np.stack((faults.stuck_off, faults.stuck_on))
     working = ~truth.any(axis=0)
     missed = (truth & ~found).sum() / max(truth.sum(), 1)
@@ -334,7 +348,9 @@ def sampled_scan(*, rows, columns, stuck_off, stuck_on, vectors, seed):
         "false": quantity(false, "1", "share of the working devices falsely listed"),
         "exact": quantity(bool((found == truth).all()), "1", "whether the map is exact"),
         "vectors": quantity(list(used), "1", "read vectors after writing high and low", "level"),
-        "relative": quantity(sum(used) / (2 * rows), "1", "reads relative to all rows in turn"),
+        "relative": quantity(
+            sum(used) / (2 * min(tile, rows)), "1", "reads relative to all rows in turn"
+        ),
     }
 
 
@@ -385,6 +401,55 @@ def imperfect_map(
     on = true.stuck_on & kept | invented & (end >= 0.5)
     known = np.select([kept, on, off], [true.stuck_conductance, true.g_max, 0.0], np.nan)
     crossbar.faults = FaultMap(off, on, known, true.reads, true.writes, true.g_max)
+    return _recall_with_map(crossbar, stored, flip_rate, iterations, cues, cue_noise, seed, rng)
+
+
+def sampled_map_recall(
+    *,
+    dataset,
+    neurons,
+    patterns,
+    stuck_off,
+    stuck_on,
+    vectors,
+    flip_rate,
+    iterations,
+    seed,
+    cues=1,
+    cue_noise=0.05,
+):
+    """Recall on a chip whose memory was trained, and written, with the map of a sampled scan.
+
+    Parameters
+    ----------
+    vectors : int
+        As in `sampled_map`; few of them miss faults and list working devices.
+    dataset, neurons, patterns, stuck_off, stuck_on, flip_rate, iterations, seed, cues, cue_noise
+        As in `imperfect_map`, whose chips these are.
+
+    Returns
+    -------
+    dict
+        As of `imperfect_map`, and the shares ``missed`` and ``false`` of the map.
+    """
+    rng = generator(seed, "imperfect map", neurons)
+    stored = draw_pool(dataset, neurons, seed, patterns)
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
+    true = crossbar.characterize()
+    found, _ = sampled_map(crossbar, generator(seed, "sampled map", neurons, vectors), vectors)
+    right = found.stuck_off & true.stuck_off | found.stuck_on & true.stuck_on
+    missed = (true.stuck & ~right).sum() / max(true.stuck.sum(), 1)
+    false = (found.stuck & ~true.stuck).sum() / max((~true.stuck).sum(), 1)
+    return {
+        "missed": quantity(missed, "1", "share of the faults missed"),
+        "false": quantity(false, "1", "share of the working devices falsely listed"),
+    } | _recall_with_map(crossbar, stored, flip_rate, iterations, cues, cue_noise, seed, rng)
+
+
+def _recall_with_map(crossbar, stored, flip_rate, iterations, cues, cue_noise, seed, rng):
+    """Train with the map that a crossbar remembers, write, recall."""
+    patterns, neurons = stored.shape
     memory = AdaptiveMemory(optimizer="adam", cue_noise=cue_noise, seed=seed)
     memory.fit(stored, limits=[crossbar.faults.weight_limits()])
     on_chip, corrupt = program(memory, [crossbar], rng), corruption("sign", flip_rate)

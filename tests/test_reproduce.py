@@ -64,6 +64,19 @@ def test_notebooks_run_and_a_failure_is_told(project, capfd):
     assert "1 of 2 notebooks passed" in output
 
 
+def test_quick_notebooks_share_the_workers_and_the_late_one_runs_alone(project, capfd):
+    """The late notebook opens the dataset of an early one, so it must not start before."""
+    late = nbformat.read(project / "notebooks" / "01_good.ipynb", as_version=4)
+    late.cells[1].source = "from crossmem.results import load\nload(f'{output}/sizes.nc')"
+    nbformat.write(late, project / "notebooks" / "07_late.ipynb")
+    set_parameters(project, "rate: 0.25", name="07_late")
+    assert main(["--workers", "4"]) == 1
+    assert "2 of 3 notebooks passed" in capfd.readouterr().out
+    for name, workers in (("01_good", 2), ("07_late", 4)):
+        copy = project / "figures" / "quick" / "executed" / f"{name}.ipynb"
+        assert f"workers = {workers}" in nbformat.read(copy, as_version=4).cells[1].source
+
+
 def test_only_one_with_own_folders(project, capfd):
     (project / "own").mkdir()
     (project / "own" / "01_good.yaml").write_text("rate: 1\nsizes: [1, 2]\n")

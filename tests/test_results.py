@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import scipy.stats
@@ -151,6 +152,14 @@ def test_claims_are_replaced_by_id_and_sorted_by_figure(tmp_path):
     better = replace(CLAIM, ours=130, low=125, high=135, verdict="exceeded")
     record_claims([better], path)
     assert read_claims(path) == [better, late, note]
+
+
+def test_notebooks_side_by_side_lose_no_claims(tmp_path):
+    claims = [replace(CLAIM, id=f"{i:02}") for i in range(40)]
+    joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(record_claims)([claim], tmp_path / "claims.csv") for claim in claims
+    )
+    assert read_claims(tmp_path / "claims.csv") == claims
 
 
 def test_claims_table_is_markdown(tmp_path):

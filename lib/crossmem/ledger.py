@@ -1,7 +1,10 @@
 """Keep the ledgers: each published number beside ours, and each assumption with its origin."""
 
+import contextlib
 import csv
+import fcntl
 import io
+import os
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -196,15 +199,17 @@ def stated(id, figure, what, published, ours, holds, dataset, reason, low=None, 
 
 def record_claims(claims, path):
     """Add claims to a ledger, in place of the rows with the same ids; sorted by figure."""
-    rows = {claim.id: claim for claim in [*read_claims(path), *claims]}
-    _write_ledger(sorted(rows.values(), key=_figure_order), Claim, path)
+    with _locked(path):
+        rows = {claim.id: claim for claim in [*read_claims(path), *claims]}
+        _write_ledger(sorted(rows.values(), key=_figure_order), Claim, path)
 
 
 def record_assumptions(assumptions, path):
     """Add assumptions to a ledger, in place of the rows with the same parameter and notebook."""
-    known = _read_ledger(Assumption, path)
-    rows = {(item.notebook, item.parameter): item for item in [*known, *assumptions]}
-    _write_ledger([rows[key] for key in sorted(rows)], Assumption, path)
+    with _locked(path):
+        known = _read_ledger(Assumption, path)
+        rows = {(item.notebook, item.parameter): item for item in [*known, *assumptions]}
+        _write_ledger([rows[key] for key in sorted(rows)], Assumption, path)
 
 
 def read_claims(path):
@@ -235,6 +240,19 @@ def update_readme(readme, claims):
         raise ValueError(f"{readme} lacks the lines {begin} and {end}: add them around the table")
     text = f"{before}{begin}\n{claims_table(read_claims(claims))}\n{end}{after}"
     write_atomically(readme, text.encode())
+
+
+@contextlib.contextmanager
+def _locked(path):
+    """Let notebooks that run side by side add to the ledgers of one folder in turn."""
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read_ledger(kind, path):

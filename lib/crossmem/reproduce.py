@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import joblib
 import papermill
 import yaml
 
@@ -23,6 +24,8 @@ from crossmem.sweep import count_workers, write_atomically
 
 #: Parameters that the command sets; every notebook has them.
 OPTIONS = ("scale", "output", "cache", "workers")
+#: From this number on, a notebook reads what others made or measures speed: it runs alone.
+ALONE = "07"
 
 
 def main(arguments=None):
@@ -38,8 +41,7 @@ def main(arguments=None):
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    with _progress_shown():
-        passed = [run(*job, options.output / "executed") for job in jobs]
+    passed = run_all(jobs, options.output / "executed", side_by_side=options.scale == "quick")
     _report(passed, options.output)
     return 0 if all(passed) else 1
 
@@ -106,6 +108,27 @@ def read_parameters(notebook, file):
     for name, value in given.items():
         _check_type(name, value, known[name]["default"], file)
     return given
+
+
+def run_all(jobs, folder, side_by_side):
+    """Run notebooks; return whether each passed.
+
+    Side by side, those before `ALONE` share the workers: that pays where starting kernels and
+    drawing figures, which take one processor, are most of the work.
+    """
+    workers = jobs[0][1]["workers"]
+    early = [job for job in jobs if job[0].stem < ALONE] if side_by_side else []
+    together = min(workers, len(early))
+    if together < 2:
+        with _progress_shown():
+            return [run(*job, folder) for job in jobs]
+    share = {"workers": workers // together}
+    # Without progress bars, which would overwrite each other.
+    passed = joblib.Parallel(n_jobs=together)(
+        joblib.delayed(run)(notebook, parameters | share, folder) for notebook, parameters in early
+    )
+    late = jobs[len(early) :]
+    return passed + (run_all(late, folder, side_by_side=False) if late else [])
 
 
 def run(notebook, parameters, folder):

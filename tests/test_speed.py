@@ -86,7 +86,8 @@ def test_the_pytorch_loop_refuses_limits(patterns):
 def test_costs_are_labelled_by_recipe_way_and_seed(costs):
     assert dict(costs.sizes) == {"recipe": 2, "way": 3, "seed": 2}
     assert set(costs.data_vars) == {
-        *("seconds", "cosine", "loss", "steps_taken", "cue_cosine", "steps", "learning_rate")
+        *("seconds", "cosine", "loss", "steps_taken", "cue_cosine", "nearest_cosine"),
+        *("steps", "learning_rate"),
     }
     ours = costs.sel(way=["one by one", "batch"])
     assert (ours["seconds"] > 0).all() and bool((abs(ours["cosine"]) <= 1).all())
@@ -125,6 +126,14 @@ def test_the_dataset_holds_what_each_network_gives_by_itself(costs):
     fit_batch([memory], stored[None])
     found = costs["loss"].sel(recipe="other", way="one by one", seed=seed)
     assert float(found) == pytest.approx(memory.loss_, rel=1e-4)
+
+
+def test_the_yardstick_is_the_nearest_stored_pattern(costs):
+    """By hand: (1, 0) lies nearer to (1, 1) than to (-2, 0); its larger norm must not win."""
+    yardstick = speed.NearestPattern(np.array([[1.0, 1.0], [4.0, -1.0], [-2.0, 0.0]]))
+    found = yardstick.recall(np.array([[1.0, 0.0], [-0.6, 0.1]]))
+    np.testing.assert_array_equal(found, [[1.0, 1.0], [-2.0, 0.0]])
+    assert (costs["nearest_cosine"] >= costs["cue_cosine"]).all()
 
 
 @pytest.mark.parametrize("name", ["seeds", "repeats"])

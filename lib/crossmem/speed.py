@@ -248,6 +248,18 @@ class TorchMemory(AdaptiveMemory):
         return [Layer(w, np.zeros(len(w), np.float32)) for w in weights]
 
 
+class NearestPattern:
+    """Recalls the stored pattern at the least distance from a cue: the yardstick for a memory."""
+
+    def __init__(self, stored):
+        self.stored = stored
+
+    def recall(self, cues, *, iterations=1):
+        """Stored patterns (M, N) for cues (M, N), in one iteration, however many are allowed."""
+        squares = np.square(self.stored).sum(axis=1)
+        return self.stored[(squares - 2 * cues @ self.stored.T).argmin(axis=1)]
+
+
 def recipe_costs(
     recipes,
     *,
@@ -291,7 +303,8 @@ def recipe_costs(
     xarray.Dataset
         ``seconds`` per network by recipe and way, the shortest of its repetitions; ``cosine`` of
         recall, final ``loss`` and ``steps_taken`` also by seed, NaN for what was not trained;
-        ``cue_cosine`` before recall by seed; ``steps`` and ``learning_rate`` by recipe.
+        ``cue_cosine`` before recall by seed, and ``nearest_cosine`` if each cue gave the stored
+        pattern nearest to it, which is the likeliest; ``steps`` and ``learning_rate`` by recipe.
     """
     check_count(seeds, "seeds")
     check_count(repeats, "repeats")
@@ -336,12 +349,17 @@ def recipe_costs(
     cue_cosine = [
         cosine(corrupt(own, cue_rng(seed)), own).mean() for seed, own in enumerate(stored)
     ]
+    nearest = [
+        recall_quality(NearestPattern(own), own, corrupt, cue_rng(seed), cues=cues).mean
+        for seed, own in enumerate(stored)
+    ]
     dims = ("recipe", "way", "seed")
     return xr.Dataset(
         {
             "seconds": (dims[:2], seconds),
             **{name: (dims, values) for name, values in measured.items()},
             "cue_cosine": ("seed", cue_cosine),
+            "nearest_cosine": ("seed", nearest),
             "steps": ("recipe", [recipe.steps for recipe in used]),
             "learning_rate": ("recipe", [recipe.learning_rate for recipe in used]),
         },

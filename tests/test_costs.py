@@ -99,6 +99,24 @@ def test_partial_sums_of_several_tiles(constants):
     assert counts(result) == {"dac": 15, "array": 50, "tia": 20, "adc": 20, "digital": 10}
 
 
+def test_a_step_may_drive_only_the_strip_it_reads(constants):
+    """5 outputs on tiles of 4: three strips, each of two outputs; 5 lines on one or on all."""
+
+    def cost(scheme, shapes=((5, 5),), **details):
+        return counts(recall_cost(shapes, scheme, 2, constants, chip=Chip(tile=4, **details)))
+
+    for scheme, lines in (("synchronous", 2 * 15), ("asynchronous", 2 * 5), ("line-holding", 15)):
+        one = cost(scheme, idle_strips_driven=False)
+        assert one == cost(scheme) | {"dac": lines}
+    conducting = {"idle_columns_conduct": True}
+    assert cost("asynchronous", **conducting)["array"] == 2 * 50
+    assert cost("asynchronous", idle_strips_driven=False, **conducting)["array"] == 2 * 2 * 5 * 2
+    # 4-2-4: four lines on the one strip of the hidden layer, two on one of the two behind it.
+    stack = [(2, 4), (4, 2)]
+    assert cost("asynchronous", stack, idle_strips_driven=False)["dac"] == 2 * (4 + 2)
+    assert cost("line-holding", stack, idle_strips_driven=False)["dac"] == 4 + 2 * 2
+
+
 def test_a_step_of_a_stack_passes_all_hidden_neurons(constants):
     """A 4-2-4 network on tiles of 8: hidden layer whole, then one visible neuron."""
     shapes = [(2, 4), (4, 2)]
@@ -151,6 +169,18 @@ def test_a_sweep_converts_as_much_as_an_iteration(constants):
     sweep = counts(recall_cost([(64, 64)], "asynchronous", 64, constants))
     iteration = counts(recall_cost([(64, 64)], "synchronous", 1, constants))
     assert sweep == iteration | {"dac": 64 * iteration["dac"]}
+
+
+@pytest.mark.parametrize("neurons", [64, 128, 1024])
+def test_a_sweep_drives_a_tile_once_per_neuron_or_per_output_of_it(neurons):
+    """The formula of notebook 05: 1 + (n - 1) f, with n = N lines on all tiles, or 32 on one."""
+    values, shape = typical(load_costs(TABLE)), [(neurons, neurons)]
+    one = recall_cost(shape, "synchronous", 1, values)
+    share = float(one["energy"].sel(component="dac") / one["energy"].sum())
+    for driven, times in ((True, neurons), (False, 32)):
+        chip = Chip(idle_strips_driven=driven)
+        sweep = recall_cost(shape, "asynchronous", neurons, values, chip=chip)
+        assert saving(sweep, one).energy == pytest.approx(1 + (times - 1) * share)
 
 
 def test_saving_and_tornado():

@@ -70,13 +70,18 @@ class Chip:
     conversions_per_adc : int
         Conversions that one converter makes one after the other; 1 if each column has its own.
     idle_columns_conduct : bool
-        Whether all columns draw current while an asynchronous step reads two; else they float.
+        Whether all driven columns draw current while an asynchronous step reads two; else they
+        float.
+    idle_strips_driven : bool
+        Whether an asynchronous step drives the lines of all tiles, as in one undivided array, where
+        they reach every column; else only those of the strip of tiles that holds its columns.
     """
 
     tile: int = 64
     differential: bool = False
     conversions_per_adc: int = 1
     idle_columns_conduct: bool = False
+    idle_strips_driven: bool = True
 
     def __post_init__(self):
         if check_count(self.tile, "tile") % 2:
@@ -111,9 +116,10 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     """Energy and latency of one recall, by component.
 
     A synchronous update drives all lines, reads all cells and converts all outputs, layer after
-    layer. An asynchronous step drives all lines for the columns of one output; line-holding keeps
-    them driven and toggles the line of a neuron that changed. In a stack, a step passes through the
-    hidden layers synchronously, and only the first layer's lines can be held.
+    layer. An asynchronous step drives all lines (see `Chip`) for the columns of one output;
+    line-holding keeps them driven, on all tiles, and toggles the line of a neuron that changed. In
+    a stack, a step passes through the hidden layers synchronously, and only the first layer's lines
+    can be held.
 
     Parameters
     ----------
@@ -150,14 +156,17 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     count, latency = dict.fromkeys(COMPONENTS, 0.0), 0.0
     for depth, (n_out, n_in) in enumerate(shapes):
         alone = scheme != "synchronous" and depth == len(shapes) - 1
+        held = scheme == "line-holding" and depth == 0
         drives, settlings = n_in * updates, updates
-        if scheme == "line-holding" and depth == 0:
+        if held:
             # All lines rise once; a change in the last step is never read again.
             begun, toggles = min(updates, 1), min(changed, max(updates - 1, 0))
             drives, settlings = n_in * begun + toggles, begun + toggles
-        count["dac"] += drives * ceil(2 * n_out / chip.tile)
+        one_strip = alone and not (held or chip.idle_strips_driven)
+        driven = min(n_out, chip.tile // 2) if one_strip else n_out  # outputs on driven tiles
+        count["dac"] += drives * ceil(2 * driven / chip.tile)
         latency += settlings * constants["drive_time"]
-        events, time = _read_out(n_out, n_in, 1 if alone else n_out, constants, chip)
+        events, time = _read_out(driven, n_in, 1 if alone else n_out, constants, chip)
         for part, number in events.items():
             count[part] += updates * number
         latency += updates * time
@@ -266,13 +275,13 @@ def value_for(ratio, goal, costs, key):
     return brentq(excess, low, high)
 
 
-def _read_out(n_out, n_in, outputs, constants, chip):
+def _read_out(driven, n_in, outputs, constants, chip):
     """Events and time in ns after the lines have settled, when one layer computes some outputs."""
     per_output = 1 if chip.differential else 2
     partial_sums = outputs * ceil(n_in / chip.tile)
     on_a_tile = min(outputs, chip.tile // 2) * per_output
     events = {
-        "array": 2 * n_in * (n_out if chip.idle_columns_conduct else outputs),
+        "array": 2 * n_in * (driven if chip.idle_columns_conduct else outputs),
         "tia": partial_sums * per_output,
         "adc": partial_sums * per_output,
         "digital": partial_sums,  # each is added to the next, the last sum is activated

@@ -83,6 +83,8 @@ class CrossbarCircuit:
         with one solution per word or per bit line, whichever are fewer: by reciprocity, a word and
         a bit line drive the same current through each other, whichever of them has the source.
         """
+        if not self._resistive:
+            return self.conductance
         if self._effective is None:
             rows, columns = self.conductance.shape
             if rows <= columns:

@@ -374,9 +374,7 @@ class _Store:
         module = task.function.__module__
         for name in _dependencies(module) & SOURCES.keys():
             path = Path(__file__).parent / f"{name.split('.')[1]}.py"
-            if _source(path) == SOURCES[name]:
-                continue  # the common case, without the price of two syntax trees
-            if _syntax(path) != _syntax(name):
+            if _syntax(_source(path)) != _syntax(SOURCES[name]):
                 raise RuntimeError(
                     f"{name} has changed since it was imported, so finished points could be filed "
                     "under the wrong version: restart the kernel"
@@ -409,7 +407,7 @@ class _Store:
 @functools.lru_cache
 def _fingerprint(module):
     """Hash what a module and the library modules below it do, and the numerical libraries."""
-    parts = [f"{name} {_syntax(name)}" for name in sorted(_dependencies(module))]
+    parts = [f"{name} {_syntax(_source(name))}" for name in sorted(_dependencies(module))]
     parts += [np.__version__, scipy.__version__, sklearn.__version__]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -440,9 +438,10 @@ def _source(module):
     return Path(path).read_text(encoding="utf-8") if path else ""
 
 
-def _syntax(module):
-    """Syntax tree of a module, or of a file, without comments and docstrings, as text."""
-    tree = ast.parse(_source(module))
+@functools.lru_cache
+def _syntax(source):
+    """Syntax tree of a module without comments and docstrings, as text."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:

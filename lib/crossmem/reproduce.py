@@ -123,12 +123,14 @@ def run_all(jobs, folder, side_by_side):
         with _progress_shown():
             return [run(*job, folder) for job in jobs]
     share = {"workers": workers // together}
-    # Without progress bars, which would overwrite each other.
-    passed = joblib.Parallel(n_jobs=together)(
-        joblib.delayed(run)(notebook, parameters | share, folder) for notebook, parameters in early
+    # Threads do, since the work is in the kernels. Without progress bars, which would overwrite
+    # each other. The later notebooks take longer: they go first, lest one be left over alone.
+    passed = joblib.Parallel(n_jobs=together, prefer="threads")(
+        joblib.delayed(run)(notebook, parameters | share, folder)
+        for notebook, parameters in reversed(early)
     )
     late = jobs[len(early) :]
-    return passed + (run_all(late, folder, side_by_side=False) if late else [])
+    return passed[::-1] + (run_all(late, folder, side_by_side=False) if late else [])
 
 
 def run(notebook, parameters, folder):
@@ -139,7 +141,7 @@ def run(notebook, parameters, folder):
     """
     unfinished = folder / f"{notebook.stem}.unfinished.ipynb"
     start = time.perf_counter()
-    print(f"{notebook.stem} ...", file=sys.stderr, flush=True)
+    _say(f"{notebook.stem} ...")
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -148,16 +150,23 @@ def run(notebook, parameters, folder):
             kernel_name="python3",
             progress_bar=False,
             cwd=str(notebook.parent),
-            extra_arguments=["--log-level=ERROR"],
+            # Whatever goes wrong in a cell is raised here. An error that a kernel logs on its own
+            # is the interrupt that stops it, caught late.
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except (papermill.PapermillExecutionError, RuntimeError) as error:  # or the kernel died
         reason = f"{getattr(error, 'ename', 'kernel')}: {getattr(error, 'evalue', error)}"
-        print(f"{notebook.stem} FAILED: {reason}", file=sys.stderr)
-        print(f"  the copy up to the failure: {unfinished}", file=sys.stderr)
+        _say(f"{notebook.stem} FAILED: {reason}\n  the copy up to the failure: {unfinished}")
         return False
     os.replace(unfinished, folder / notebook.name)
-    print(f"{notebook.stem} done in {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    _say(f"{notebook.stem} done in {time.perf_counter() - start:.0f} s")
     return True
+
+
+def _say(line):
+    """Tell how far the work is; as one piece, because notebooks side by side have their say too."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def _parser():

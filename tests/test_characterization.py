@@ -7,7 +7,7 @@ from crossmem import characterization as c
 
 
 def test_half_broken_digits_need_training_and_the_fault_map():
-    setting = {"neurons": 144, "flip_rate": 0.05, "cue_noise": 0.05, "seed": 1}
+    setting = {"neurons": 144, "flip_rate": 0.05, "cue_noise": 0.05, "steps": 1000, "seed": 1}
     broken = setting | {"stuck_off": 0.25, "stuck_on": 0.25}
     trained = c.half_broken(method="adaptive", limits="intervals", **broken)["cosine"]
     assert trained.shape == (10,) and trained.values.mean() > 0.98
@@ -27,6 +27,7 @@ def test_half_broken_refuses_an_unknown_limit():
             stuck_on=0,
             flip_rate=0,
             cue_noise=0,
+            steps=1,
             seed=0,
         )
 

@@ -146,14 +146,19 @@ def workbook(tmp_path, monkeypatch):
     return Run("02_fault_tolerance"), Run("02_fault_tolerance", scale="paper")
 
 
-def test_paper_figure_keeps_its_description_and_size(workbook, axes):
+def test_a_figure_is_shown_as_written_with_the_one_of_the_paper_scale_below(
+    workbook, axes, monkeypatch
+):
     quick, paper = workbook
+    shown = []
+    monkeypatch.setattr("crossmem.workbook.display", shown.append)
     paper.figure(axes.figure, "3g", alt="Five curves.")
-    shown = quick.paper_figure("3g")
-    assert shown.alt == "Five curves."
-    assert shown.width == pytest.approx(89 / 25.4 * plotting.INLINE_DPI, rel=0.1)
-    assert paper.paper_figure("3g") is None
+    quick.figure(axes.figure, "3g", alt="Five curves, quick.")
+    assert [image.alt for image in shown] == ["Five curves.", "Five curves, quick.", "Five curves."]
+    assert shown[1].data == (quick.output / "3g.png").read_bytes()
+    assert shown[0].width == pytest.approx(89 / 25.4 * plotting.INLINE_DPI, abs=1)
+    assert axes.figure.number not in plt.get_fignums()
 
 
-def test_paper_figure_says_what_to_do_when_there_is_none(workbook):
+def test_a_missing_paper_figure_says_what_to_do(workbook):
     assert "make figures SCALE=paper" in workbook[0].paper_figure("3g").data

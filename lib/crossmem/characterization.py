@@ -16,7 +16,9 @@ from crossmem.randomness import generator
 STATES = ["working", "stuck off", "stuck on"]
 
 
-def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_noise, seed):
+def half_broken(
+    *, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_noise, steps, seed
+):
     """Ten digits on a faulty chip: the story of the first notebook, for one more chip.
 
     Parameters
@@ -31,8 +33,8 @@ def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_
         Fault rates per device.
     flip_rate : float
         Probability that a bit of the cue is flipped.
-    cue_noise : float
-        Of `AdaptiveMemory`; the other methods ignore it.
+    cue_noise, steps : float, int
+        Of `AdaptiveMemory`; the other methods ignore them.
     seed : int
 
     Returns
@@ -48,7 +50,7 @@ def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_
     faults = crossbar.characterize()
     told = {"intervals": [faults.weight_limits()], "masked": [faults.masked()], "none": None}
     check_choice(limits, "limits", told)
-    training = {"optimizer": "adam", "cue_noise": cue_noise, "seed": seed}
+    training = {"optimizer": "adam", "cue_noise": cue_noise, "steps": steps, "seed": seed}
     memory = METHODS[method](**training if method == "adaptive" else {})
     memory.fit(digits, limits=told[limits])
     recalled = program(memory, [crossbar], rng).recall(cues)

@@ -172,7 +172,7 @@ def save_figure(figure, path, *, alt):
         raise ValueError("alt is empty: describe in a sentence what the figure shows")
     path, content = Path(path), io.BytesIO()
     metadata = {"Title": path.stem, "Description": alt}
-    figure.savefig(content, format="png", bbox_inches="tight", metadata=metadata)
+    figure.savefig(content, format="png", metadata=metadata)
     write_atomically(path, content.getvalue())
 
 

@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import PIL.Image
-from IPython.display import Image, Markdown
+from IPython.display import Image, Markdown, display
 
 from crossmem.checks import check_choice
 from crossmem.ledger import claims_table, record_assumptions, record_claims
@@ -61,27 +62,34 @@ class Run:
         return load(self.output / f"{name}.nc")
 
     def figure(self, figure, name, *, alt):
-        """Write a figure as ``<name>.png`` with its description."""
-        save_figure(figure, self.output / f"{name}.png", alt=alt)
+        """Write a figure as ``<name>.png`` with its description, close it, and show the file.
+
+        At the quick scale the committed figure of the paper scale is shown below it.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+        name, alt : str
+            As in `crossmem.results.save_figure`.
+        """
+        path = self.output / f"{name}.png"
+        save_figure(figure, path, alt=alt)
+        plt.close(figure)  # or Jupyter would draw it once more
+        display(_image(path))
+        if self.scale == "quick":
+            display(self.paper_figure(name))
 
     def paper_figure(self, name):
-        """Return the committed paper-scale figure ``<name>.png``, to be shown beside this run's.
+        """Return the committed paper-scale figure ``<name>.png``, or a note if there is none yet.
 
         Returns
         -------
-        IPython.display.Image or IPython.display.Markdown or None
-            The image with its description as alt text, at the size of the inline figures; a note
-            if there is none yet; nothing at the paper scale, whose figure was just drawn.
+        IPython.display.Image or IPython.display.Markdown
         """
-        if self.scale == "paper":
-            return None
         path = project_root() / "figures" / "paper" / f"{name}.png"
         if not path.is_file():
             return Markdown(f"*No paper-scale `{name}.png` yet: run `make figures SCALE=paper`.*")
-        with PIL.Image.open(path) as image:
-            alt = image.info.get("Description", name)
-            inches = image.width / image.info["dpi"][0]
-        return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))
+        return _image(path)
 
     def claims(self, claims):
         """Enter claims into ``claims.csv``, each under this notebook's name, and show them.
@@ -106,3 +114,11 @@ class Run:
 
     def _signed(self, row):
         return type(row)(**{**asdict(row), "notebook": self.notebook})
+
+
+def _image(path):
+    """A written figure at the size of the inline figures, its description as alt text."""
+    with PIL.Image.open(path) as image:
+        alt = image.info["Description"]
+        inches = image.width / image.info["dpi"][0]
+    return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))

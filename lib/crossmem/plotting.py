@@ -77,6 +77,8 @@ STYLE = {
     "figure.dpi": INLINE_DPI,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.w_pad": 0.06,  # inch
+    "figure.constrained_layout.h_pad": 0.06,
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,

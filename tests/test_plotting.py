@@ -154,8 +154,11 @@ def test_a_figure_is_shown_as_written_with_the_one_of_the_paper_scale_below(
     monkeypatch.setattr("crossmem.workbook.display", shown.append)
     paper.figure(axes.figure, "3g", alt="Five curves.")
     quick.figure(axes.figure, "3g", alt="Five curves, quick.")
-    assert [image.alt for image in shown] == ["Five curves.", "Five curves, quick.", "Five curves."]
-    assert shown[1].data == (quick.output / "3g.png").read_bytes()
+    own, told, below = shown[1:]
+    assert "paper scale" in told.data
+    alts = [image.alt for image in (shown[0], own, below)]
+    assert alts == ["Five curves.", "Five curves, quick.", "Five curves."]
+    assert own.data == (quick.output / "3g.png").read_bytes()
     assert shown[0].width == pytest.approx(89 / 25.4 * plotting.INLINE_DPI, abs=1)
     assert axes.figure.number not in plt.get_fignums()
 

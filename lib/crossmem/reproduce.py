@@ -149,7 +149,6 @@ def run(notebook, parameters, folder):
             parameters,
             kernel_name="python3",
             progress_bar=False,
-            cwd=str(notebook.parent),
             # Whatever goes wrong in a cell is raised here. An error that a kernel logs on its own
             # is the interrupt that stops it, caught late.
             extra_arguments=["--log-level=CRITICAL"],

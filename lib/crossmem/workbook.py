@@ -12,7 +12,7 @@ from crossmem.ledger import claims_table, record_assumptions, record_claims
 from crossmem.results import INLINE_DPI, describe, load, project_root, save, save_figure
 from crossmem.sweep import sweep
 
-QUICK_REASON = "the quick scale has smaller networks and fewer seeds"
+QUICK_REASON = "the quick scale shows that it runs, not what holds"
 
 
 @dataclass
@@ -77,6 +77,7 @@ class Run:
         plt.close(figure)  # or Jupyter would draw it once more
         display(_image(path))
         if self.scale == "quick":
+            display(Markdown("*The same at the paper scale, which the text describes:*"))
             display(self.paper_figure(name))
 
     def paper_figure(self, name):
@@ -119,6 +120,6 @@ class Run:
 def _image(path):
     """A written figure at the size of the inline figures, its description as alt text."""
     with PIL.Image.open(path) as image:
-        alt = image.info["Description"]
+        alt = image.info.get("Description", path.stem)
         inches = image.width / image.info["dpi"][0]
     return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))

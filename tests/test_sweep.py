@@ -239,11 +239,8 @@ def test_only_what_the_experiment_imports_counts():
     assert sweep_module._dependencies("crossmem.randomness") == {"crossmem.randomness"}
 
 
-def test_fingerprint_ignores_prose_but_not_code(tmp_path):
-    def syntax(text):
-        (tmp_path / "m.py").write_text(text)
-        return sweep_module._syntax((tmp_path / "m.py").read_text())
-
+def test_fingerprint_ignores_prose_but_not_code():
+    syntax = sweep_module._syntax
     plain = syntax("def f(x):\n    return x + 1\n")
     assert syntax('"""Doc."""\n# why\n\ndef f(x):\n    """Add."""\n    return x + 1\n') == plain
     assert syntax("def f(x):\n    return x + 2\n") != plain

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.linalg import hadamard
+from scipy.stats import binom, chisquare
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.svm import LinearSVC
@@ -294,9 +295,17 @@ def test_training_cues_have_the_asked_noise(rng):
     flipped_cues(targets, 0.05, rng, cues)
     assert set(np.unique(cues)) == {-1, 1}
     assert np.mean(cues != targets) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 160_000))
-    for rate, sign in ((0.0, 1), (1.0, -1)):
-        flipped_cues(targets, rate, rng, cues)
-        np.testing.assert_array_equal(cues, sign * targets)
+    flipped_cues(targets, 0.0, rng, cues)
+    np.testing.assert_array_equal(cues, targets)
+    few, seen = signs(rng, 4, 5).astype(np.float32), []
+    for _ in range(4000):  # throws that hit a bit twice are common here
+        flipped_cues(few, 0.3, rng, out := np.empty_like(few))
+        seen.append(int((out != few).sum()))
+    chances = binom.pmf(np.arange(21), 20, 0.3)
+    counts, likely = np.bincount(seen, minlength=21), chances * 4000 >= 5
+    found = [*counts[likely], counts[~likely].sum()]
+    due = [*chances[likely], chances[~likely].sum()]
+    assert chisquare(found, 4000 * np.array(due)).pvalue > 1e-3
     gaussian_cues(np.zeros_like(targets), 0.2, rng, cues)
     assert cues.std() == pytest.approx(0.2, rel=0.01)
     gaussian_cues(targets, 0.3, rng, cues)
@@ -694,6 +703,7 @@ def test_bad_cues(rng):
         ),
         ({"cue_noise": 1.5}, r"cue_noise is 1.5, but it must lie in \[0, 1\]"),
         ({"cue_noise": -0.1}, r"cue_noise is -0.1, but it must lie in \[0, 1\]"),
+        ({"cue_noise": 0.6}, "cue_noise is 0.6, but must be at most 0.5"),
         ({"optimizer": "sgd"}, "optimizer='sgd' is unknown"),
         ({"steps": 0}, "steps is 0, but must be at least 1"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0, but must be above 0"),

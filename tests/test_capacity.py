@@ -173,7 +173,7 @@ def test_find_capacity_is_the_search_in_one_call():
         ({"threshold": 99}, r"threshold is 99, but it must lie in \[0, 1\]"),
         ({"threshold": np.nan}, "threshold is nan, but must be above 0"),
         ({"guess": -3}, "guess is -3, but must be at least 1"),
-        ({"resolution": -0.1}, "resolution is -0.1, but must be finite and >= 0; try 0.1"),
+        ({"resolution": -0.1}, "resolution is -0.1, but must be finite and >= 0; try 0.4"),
     ],
 )
 def test_bad_search_options(options, message):

@@ -17,7 +17,7 @@ from crossmem.dynamics import cosine
 from crossmem.patterns import check_patterns
 
 # Typical exponents of the shortfall from perfect recall against the number of patterns.
-EXPONENT = {"mean": 4.0, "per_pattern": 1.7}
+EXPONENT = {"mean": 4.0, "per_pattern": 2.8}
 WIDEST_STEP = 3.0  # between a number tried and the next
 CRITERIA = tuple(EXPONENT)
 LEAST_STEP = 0.02  # relative: a smaller one would not pass the scatter of the recall quality
@@ -126,7 +126,7 @@ class CapacitySearch:
             )
         return self.qualities[count]
 
-    def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.1):
+    def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.4):
         """Number of patterns up to which recall reaches the threshold.
 
         Parameters
@@ -155,7 +155,7 @@ class CapacitySearch:
         check_choice(criterion, "criterion", CRITERIA)
         check_positive(threshold, "threshold", 0.99)
         check_rate(threshold, "threshold")
-        check_not_negative(resolution, "resolution", 0.1)
+        check_not_negative(resolution, "resolution", 0.4)
         top = len(self.pool)
         guess = max(self.pool.shape[1] // 8, 1) if guess is None else check_count(guess, "guess")
         bracket = Bracket(threshold, top, EXPONENT[criterion])
@@ -228,26 +228,28 @@ class Bracket:
     def next_trial(self, resolution, guess):
         """The number to try next, between the ends; ``guess`` if none was tried.
 
-        It lies a little beyond the crossing as seen from the nearer end, so that a right guess
-        closes the bracket. An end that is missing is looked for in steps that grow; if the law was
-        wrong twice in a row, the middle is tried.
+        It lies beyond the crossing of the law, as seen from the nearer end, so that a right guess
+        narrows the bracket: by little between two ends, and where one is missing by the more, the
+        longer it has been looked for. If the law was wrong three times in a row, the middle is
+        tried.
         """
         if not self._recalled:
             return guess
-        trials, step = len(self._recalled), np.sqrt(1.0 + max(resolution, LEAST_STEP))
-        crossing = self.crossing()
+        crossing, trials = self.crossing(), len(self._recalled)
+        resolution = max(resolution, LEAST_STEP)
         if self.low and self.high <= self.top:
-            if trials > 2 and self._recalled[-1] == self._recalled[-2]:
+            step = (1.0 + resolution) ** 0.25
+            if trials > 3 and len(set(self._recalled[-3:])) == 1:
                 trial = np.sqrt(self.low * self.high)
             else:
                 upwards = crossing**2 < self.low * self.high
                 trial = crossing * step if upwards else crossing / step
         else:
-            stride = min(step ** (2.0 ** min(trials, 10)), 2.0)
+            step = (1.0 + resolution / 2) ** (2.0 ** min(trials - 1, 10))
             if self.low:
-                trial = np.clip(crossing * step, self.low * stride, self.low * WIDEST_STEP)
+                trial = min(crossing * step, self.low * WIDEST_STEP)
             else:
-                trial = np.clip(crossing / step, self.high / WIDEST_STEP, self.high / stride)
+                trial = max(crossing / step, self.high / WIDEST_STEP)
         return int(np.clip(round(trial), self.low + 1, self.high - 1))
 
     def capacity(self):
@@ -267,7 +269,7 @@ def find_capacity(
     cues=1,
     iterations=10,
     guess=None,
-    resolution=0.1,
+    resolution=0.4,
 ):
     """Largest number of patterns that a memory recalls from corrupted cues.
 

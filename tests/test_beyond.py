@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from crossmem.beyond import recall_trace, training_operations
+from crossmem.beyond import VARIANTS, recall_trace, training_operations, variant_quality
+from crossmem.experiments import stored_quality
 
 SETTING = {
     "dataset": "digits",
@@ -45,3 +46,23 @@ def test_operations_by_hand():
 def test_layers_of_unequal_size_are_refused():
     with pytest.raises(ValueError, match="equal size"):
         training_operations([(3, 2), (4, 4)], shown=1, steps=1)
+
+
+VARIED = SETTING | {"patterns": 60, "cue_noise": 0.05, "cues": 2, "steps": 100}
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_constant_noise_is_the_training_of_the_library(hidden):
+    seed = VARIED["seed"]
+    found = variant_quality(**VARIED, hidden=hidden, variant="constant noise")
+    settings = {name: value for name, value in VARIED.items() if name != "seed"}
+    network = {"layers": 2, "hidden": hidden} if hidden else {}
+    expected = stored_quality(**settings, **network, seeds=[seed])["cosine"].sel(seed=seed)
+    assert float(found["cosine"].values) == float(expected)
+
+
+def test_variants_differ_and_are_known_by_name():
+    found = [float(variant_quality(**VARIED, hidden=0, variant=v)["cosine"].values) for v in VARIANTS]
+    assert len(set(found)) == len(VARIANTS)
+    with pytest.raises(ValueError, match="did you mean 'warm start'"):
+        variant_quality(**VARIED, hidden=0, variant="warmstart")

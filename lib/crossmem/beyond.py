@@ -1,13 +1,27 @@
 """What one grid point of notebook 07 does beside the capacity searches: pure functions of a seed."""
 
+import itertools
 import math
+from dataclasses import replace
 
-from crossmem.checks import check_count
+import numpy as np
+
+from crossmem.capacity import recall_quality
+from crossmem.checks import check_choice, check_count
 from crossmem.dynamics import cosine
 from crossmem.experiments import corruption, draw_pool, make_memory, masked_limits, quantity
+from crossmem.memories import (
+    check_limits,
+    flipped_cues,
+    initial_weights,
+    normalised_layer,
+    shuffled_batches,
+)
 from crossmem.randomness import generator
+from crossmem.training import train
 
 SHOWN = 6  # patterns whose states a trace keeps
+VARIANTS = ("constant noise", "shrinking noise", "mixed noise", "warm start")
 
 
 def recall_trace(
@@ -47,6 +61,96 @@ def recall_trace(
             states[:, :SHOWN], "1", "neuron state", ("iteration", "pattern", "pixel")
         ),
     }
+
+
+def variant_quality(
+    *,
+    dataset,
+    neurons,
+    hidden,
+    patterns,
+    variant,
+    cue_noise,
+    steps,
+    flip_rate,
+    cues,
+    iterations,
+    seed,
+):
+    """Recall of a given number of binary patterns after a variant of the training on noisy cues.
+
+    Parameters
+    ----------
+    dataset : str
+        Name for `load_patterns`.
+    neurons, patterns : int
+    hidden : int
+        Hidden neurons, 0 for a single layer.
+    variant : str
+        Of `VARIANTS`: "constant noise" is the training of `AdaptiveMemory`; "shrinking noise" falls
+        from twice that level to 0; "mixed noise" takes a level between these two in each step;
+        "warm start" trains half of the patterns for half of the steps, then all of them.
+    cue_noise, steps
+        As in `AdaptiveMemory`.
+    flip_rate : float
+        Share of flipped bits in the cues of recall.
+    cues, iterations : int
+        As in `capacity.recall_quality`.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``cosine`` with the stored pattern, mean over patterns.
+
+    Raises
+    ------
+    ValueError
+        For an unknown variant.
+    """
+    check_choice(variant, "variant", VARIANTS)
+    stored = draw_pool(dataset, neurons, seed, patterns).astype(np.float32)
+    training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise}
+    memory = make_memory("adaptive", seed, hidden=(hidden,) if hidden else (), **training)
+    limits, rng = check_limits(None, memory.layer_shapes(neurons)), np.random.default_rng(seed)
+    weights = [initial_weights(limit.shape, rng)[None] for limit in limits]
+    stages = [patterns // 2, patterns] if variant == "warm start" else [patterns]
+    for count in stages:
+        part = steps // len(stages)
+        weights = _train_variant(memory, stored[:count], weights, limits, variant, part, rng)
+    memory.n_features_in_ = neurons
+    memory.layers_ = [
+        normalised_layer(weight[0], np.zeros(len(weight[0]), np.float32), 1.0, limit)
+        for weight, limit in zip(weights, limits, strict=True)
+    ]
+    rng = generator(seed, "cues", neurons, patterns, flip_rate)
+    corrupt = corruption("sign", flip_rate)
+    quality = recall_quality(memory, stored, corrupt, rng, cues=cues, iterations=iterations)
+    return {"cosine": quantity(quality.mean, "1", "cosine similarity, mean over patterns")}
+
+
+def _train_variant(memory, stored, weights, limits, variant, steps, rng):
+    """Weights after training on noisy cues whose level may depend on the step."""
+    level, shown = memory.cue_noise, itertools.count()
+
+    def corrupt(targets, out):
+        done, now = next(shown) / steps, level
+        if variant == "shrinking noise":
+            now *= 2 * (1 - done)
+        elif variant == "mixed noise":
+            now *= 2 * rng.random()
+        flipped_cues(targets[0], now, rng, out[0])
+
+    count, size = len(stored), memory.patterns_per_step(len(stored))
+    deck = shuffled_batches(count, size, rng)
+    return train(
+        stored[None],
+        weights,
+        limits=[(limit.low[None], limit.high[None]) for limit in limits],
+        recipe=replace(memory.recipe(limits), steps=steps),
+        corrupt=corrupt,
+        draw=(lambda: [next(deck)]) if size < count else None,
+    ).weights
 
 
 def training_operations(shapes, shown, steps, unroll=1):

@@ -87,6 +87,19 @@ def test_bracket_interpolates_a_power_law():
     assert bracket.crossing() == pytest.approx(100, rel=1e-6)
 
 
+@pytest.mark.parametrize("exponent", [3.0, 4.0, 5.0])
+def test_a_guess_that_is_nearly_right_takes_two_or_three_trainings(exponent):
+    """A power law is met to within two percent, whatever its exponent, from a guess 25 % off."""
+    for guess in (80, 95, 105, 125):
+        bracket, trials = Bracket(0.99, 1000, exponent=4.0), 0
+        while not bracket.closed(0.4):
+            trial = bracket.next_trial(0.4, guess)
+            bracket.add(trial, 1 - 0.01 * (trial / 100) ** exponent)
+            trials += 1
+        assert trials <= 3
+        assert bracket.capacity() == pytest.approx(100, rel=0.02)
+
+
 def test_one_end_is_extrapolated_with_the_given_exponent():
     bracket = Bracket(0.99, 1000, exponent=2.0)
     bracket.add(120, 1 - 0.01 * 1.2**2)

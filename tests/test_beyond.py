@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
-from crossmem.beyond import VARIANTS, recall_trace, training_operations, variant_quality
+from crossmem.beyond import (
+    VARIANTS,
+    noise_level,
+    recall_trace,
+    training_operations,
+    training_stages,
+    variant_quality,
+)
 from crossmem.experiments import stored_quality
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
 
 SETTING = {
     "dataset": "digits",
@@ -61,8 +73,37 @@ def test_constant_noise_is_the_training_of_the_library(hidden):
     assert float(found["cosine"].values) == float(expected)
 
 
-def test_variants_differ_and_are_known_by_name():
-    found = [float(variant_quality(**VARIED, hidden=0, variant=v)["cosine"].values) for v in VARIANTS]
+def test_noise_levels_by_hand(rng):
+    level = lambda variant, done: noise_level(variant, 0.05, done, rng)  # noqa: E731
+    assert [level("shrinking noise", done) for done in (0, 0.5, 1)] == [0.1, 0.05, 0.0]
+    assert level("clean cues", 0.3) == 0
+    assert level("constant noise", 0.3) == level("warm start", 0.3) == 0.05
+    mixed = [level("mixed noise", 0.3) for _ in range(2000)]
+    assert 0 <= min(mixed) < 0.001 and 0.099 < max(mixed) <= 0.1
+    assert np.mean(mixed) == pytest.approx(0.05, rel=0.05)
+
+
+def test_a_warm_start_takes_as_many_steps_in_all():
+    assert training_stages("warm start", 21, 101) == [(10, 50), (21, 51)]
+    assert training_stages("mixed noise", 21, 101) == [(21, 101)]
+
+
+def test_each_variant_trains_something_else():
+    found = [
+        float(variant_quality(**VARIED, hidden=0, variant=variant)["cosine"].values)
+        for variant in VARIANTS
+    ]
     assert len(set(found)) == len(VARIANTS)
-    with pytest.raises(ValueError, match="did you mean 'warm start'"):
-        variant_quality(**VARIED, hidden=0, variant="warmstart")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"variant": "warmstart"}, "did you mean 'warm start'"),
+        ({"variant": "warm start", "patterns": 1}, "patterns is 1, but must be at least 2"),
+        ({"variant": "mixed noise", "cue_noise": 0.3}, "cue_noise is 0.3, but must be at most 0.25"),
+    ],
+)
+def test_what_no_variant_can_take_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        variant_quality(**VARIED | change, hidden=0)

@@ -289,6 +289,26 @@ def test_a_seed_repeats_itself(rng):
     assert (weights(3) != weights(4)).any()
 
 
+def test_bits_flip_independently(rng):
+    """Each bit, each pair and their number as often as chance has it, where double hits abound."""
+    rate, draws = 0.3, 4000
+    targets = signs(rng, 4, 5).astype(np.float32)
+    out, flipped = np.empty_like(targets), np.empty((draws, 20))
+    for row in flipped:
+        flipped_cues(targets, rate, rng, out)
+        row[:] = (out != targets).ravel()
+    scatter = np.sqrt(rate * (1 - rate) / draws)
+    np.testing.assert_allclose(flipped.mean(axis=0), rate, atol=4 * scatter)
+    pairs = np.corrcoef(flipped.T)[np.triu_indices(20, 1)]
+    assert np.abs(pairs).max() < 4.5 / np.sqrt(draws)
+    chances = binom.pmf(np.arange(21), 20, rate)
+    counts = np.bincount(flipped.sum(axis=1).astype(int), minlength=21)
+    likely = chances * draws >= 5
+    found = [*counts[likely], counts[~likely].sum()]
+    due = draws * np.array([*chances[likely], chances[~likely].sum()])
+    assert chisquare(found, due).pvalue > 1e-3
+
+
 def test_training_cues_have_the_asked_noise(rng):
     targets = signs(rng, 400, 400).astype(np.float32)
     cues = np.empty_like(targets)
@@ -297,15 +317,6 @@ def test_training_cues_have_the_asked_noise(rng):
     assert np.mean(cues != targets) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 160_000))
     flipped_cues(targets, 0.0, rng, cues)
     np.testing.assert_array_equal(cues, targets)
-    few, seen = signs(rng, 4, 5).astype(np.float32), []
-    for _ in range(4000):  # throws that hit a bit twice are common here
-        flipped_cues(few, 0.3, rng, out := np.empty_like(few))
-        seen.append(int((out != few).sum()))
-    chances = binom.pmf(np.arange(21), 20, 0.3)
-    counts, likely = np.bincount(seen, minlength=21), chances * 4000 >= 5
-    found = [*counts[likely], counts[~likely].sum()]
-    due = [*chances[likely], chances[~likely].sum()]
-    assert chisquare(found, 4000 * np.array(due)).pvalue > 1e-3
     gaussian_cues(np.zeros_like(targets), 0.2, rng, cues)
     assert cues.std() == pytest.approx(0.2, rel=0.01)
     gaussian_cues(targets, 0.3, rng, cues)

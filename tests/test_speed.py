@@ -1,5 +1,7 @@
 """The benchmarks compare like with like; how long anything takes is not tested."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,6 @@ SETTINGS = {
     "cues": 2,
     "iterations": 3,
     "seeds": 2,
-    "repeats": 1,
 }
 CAPACITY = {
     "dataset": "digits",
@@ -100,6 +101,21 @@ def test_only_the_first_recipe_is_timed_in_pytorch_and_only_where_it_is_installe
     assert timed.tolist() == [speed.has_torch(), False]
 
 
+def test_each_network_keeps_its_own_time_and_a_batch_shares_its(monkeypatch):
+    """The published recipe stops at a tolerance: networks take different times."""
+    times = itertools.count(1)
+
+    def clock(function, repeats):
+        function()
+        return next(times)
+
+    monkeypatch.setattr(speed, "best_cpu_seconds", clock)
+    monkeypatch.setattr(speed, "has_torch", lambda: False)
+    seconds = speed.recipe_costs(RECIPES, **SETTINGS)["seconds"]
+    assert seconds.sel(way="one by one").transpose("seed", "recipe").values.tolist() == [[1, 2], [3, 4]]
+    assert seconds.sel(way="batch").values.tolist() == [[2.5, 2.5], [3, 3]]
+
+
 def test_costs_without_pytorch(monkeypatch):
     monkeypatch.setattr(speed, "has_torch", lambda: False)
     costs = speed.recipe_costs(RECIPES, **SETTINGS)
@@ -136,7 +152,7 @@ def test_the_yardstick_is_the_nearest_stored_pattern(costs):
     assert (costs["nearest_cosine"] >= costs["cue_cosine"]).all()
 
 
-@pytest.mark.parametrize("name", ["seeds", "repeats"])
+@pytest.mark.parametrize("name", ["seeds"])
 def test_nothing_to_time_is_an_error(name):
     with pytest.raises(ValueError, match=name):
         speed.recipe_costs(RECIPES, **SETTINGS | {name: 0})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from crossmem.capacity import recall_quality
-from crossmem.checks import check_choice, check_count
+from crossmem.checks import check_choice, check_count, check_rate
 from crossmem.dynamics import cosine
 from crossmem.experiments import corruption, draw_pool, make_memory, masked_limits, quantity
 from crossmem.memories import (
@@ -21,7 +21,7 @@ from crossmem.randomness import generator
 from crossmem.training import train
 
 SHOWN = 6  # patterns whose states a trace keeps
-VARIANTS = ("constant noise", "shrinking noise", "mixed noise", "warm start")
+VARIANTS = ("constant noise", "clean cues", "shrinking noise", "mixed noise", "warm start")
 
 
 def recall_trace(
@@ -83,14 +83,20 @@ def variant_quality(
     ----------
     dataset : str
         Name for `load_patterns`.
-    neurons, patterns : int
+    neurons : int
+    patterns : int
+        At least 2.
     hidden : int
         Hidden neurons, 0 for a single layer.
     variant : str
-        Of `VARIANTS`: "constant noise" is the training of `AdaptiveMemory`; "shrinking noise" falls
-        from twice that level to 0; "mixed noise" takes a level between these two in each step;
-        "warm start" trains half of the patterns for half of the steps, then all of them.
-    cue_noise, steps
+        Of `VARIANTS`: "constant noise" is the training of `AdaptiveMemory`; all others have its
+        loss, batch and rate as well. The noise of "clean cues" is 0; "shrinking noise" falls from
+        twice the level to 0; "mixed noise" is between these two, anew in each step; "warm start"
+        trains half of the patterns for half of the steps, then all of them from the weights that
+        it has, with the rate at its first value again.
+    cue_noise : float
+        Level of the noise, at most 0.25, so that twice as much still tells something.
+    steps : int
         As in `AdaptiveMemory`.
     flip_rate : float
         Share of flipped bits in the cues of recall.
@@ -106,17 +112,18 @@ def variant_quality(
     Raises
     ------
     ValueError
-        For an unknown variant.
+        For an unknown variant, fewer than two patterns, or more noise than 0.25.
     """
     check_choice(variant, "variant", VARIANTS)
+    check_count(patterns, "patterns", least=2)
+    if check_rate(cue_noise, "cue_noise") > 0.25:
+        raise ValueError(f"cue_noise is {cue_noise}, but must be at most 0.25; try 0.05.")
     stored = draw_pool(dataset, neurons, seed, patterns).astype(np.float32)
     training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise}
     memory = make_memory("adaptive", seed, hidden=(hidden,) if hidden else (), **training)
     limits, rng = check_limits(None, memory.layer_shapes(neurons)), np.random.default_rng(seed)
     weights = [initial_weights(limit.shape, rng)[None] for limit in limits]
-    stages = [patterns // 2, patterns] if variant == "warm start" else [patterns]
-    for count in stages:
-        part = steps // len(stages)
+    for count, part in training_stages(variant, patterns, steps):
         weights = _train_variant(memory, stored[:count], weights, limits, variant, part, rng)
     memory.n_features_in_ = neurons
     memory.layers_ = [
@@ -129,17 +136,29 @@ def variant_quality(
     return {"cosine": quantity(quality.mean, "1", "cosine similarity, mean over patterns")}
 
 
+def training_stages(variant, patterns, steps):
+    """How many patterns a variant trains for how many steps, stage by stage."""
+    if variant == "warm start":
+        return [(patterns // 2, steps // 2), (patterns, steps - steps // 2)]
+    return [(patterns, steps)]
+
+
+def noise_level(variant, level, done, rng):
+    """Noise of the cues when a share ``done`` of the steps is over, in a variant of a level."""
+    if variant == "clean cues":
+        return 0.0
+    if variant == "shrinking noise":
+        return 2 * level * (1 - done)
+    return 2 * level * rng.random() if variant == "mixed noise" else level
+
+
 def _train_variant(memory, stored, weights, limits, variant, steps, rng):
-    """Weights after training on noisy cues whose level may depend on the step."""
-    level, shown = memory.cue_noise, itertools.count()
+    """Weights after one stage of a variant of the training."""
+    shown = itertools.count()
 
     def corrupt(targets, out):
-        done, now = next(shown) / steps, level
-        if variant == "shrinking noise":
-            now *= 2 * (1 - done)
-        elif variant == "mixed noise":
-            now *= 2 * rng.random()
-        flipped_cues(targets[0], now, rng, out[0])
+        level = noise_level(variant, memory.cue_noise, next(shown) / steps, rng)
+        flipped_cues(targets[0], level, rng, out[0])
 
     count, size = len(stored), memory.patterns_per_step(len(stored))
     deck = shuffled_batches(count, size, rng)

@@ -228,10 +228,9 @@ class Bracket:
     def next_trial(self, resolution, guess):
         """The number to try next, between the ends; ``guess`` if none was tried.
 
-        It lies beyond the crossing of the law, as seen from the nearer end, so that a right guess
-        narrows the bracket: by little between two ends, and where one is missing by the more, the
-        longer it has been looked for. If the law was wrong three times in a row, the middle is
-        tried.
+        It lies a little beyond the crossing, as seen from the nearer end, so that a right law moves
+        the farther end close. While an end is missing, the steps towards it grow with every trial.
+        After three trials in a row on the same side, the law is wrong: the middle is tried.
         """
         if not self._recalled:
             return guess

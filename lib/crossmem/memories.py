@@ -279,8 +279,8 @@ class AdaptiveMemory(AssociativeMemory):
         self-connections.
     cue_noise : float
         0 trains on the clean patterns, as published. Above 0, each step sees freshly corrupted
-        cues with the clean pattern as target: each bit flipped with this probability, or, with
-        ``activation="tanh"``, clipped Gaussian noise of this standard deviation.
+        cues with the clean pattern as target: each bit flipped with this probability, at most 0.5;
+        or, with ``activation="tanh"``, clipped Gaussian noise of this standard deviation.
     activation : {"sign", "tanh"}
         Visible neurons in recall; both train as tanh.
     unroll : int
@@ -523,11 +523,12 @@ def shuffled_batches(count, size, rng):
 
 
 def flipped_cues(targets, rate, rng, out):
-    """Write the targets into ``out`` with each bit flipped with probability ``rate``.
+    """Write the targets into ``out`` with each bit flipped with probability ``rate``, below 1.
 
     Bits that a Poisson number of uniform throws hits are hit independently: with M bits and a mean
     of -M log(1 - rate) throws, each bit is missed with probability 1 - rate. That takes a random
-    number per flip instead of one per bit, and no search for bits drawn twice.
+    number per flip instead of one per bit, and no search for bits drawn twice. Both arrays must be
+    contiguous, so that their flat views are views.
     """
     np.copyto(out, targets)
     throws = rng.poisson(-out.size * np.log1p(-rate))

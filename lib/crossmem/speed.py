@@ -272,7 +272,6 @@ def recipe_costs(
     iterations,
     seeds,
     activation="tanh",
-    repeats=3,
 ):
     """Time and quality of training recipes for a memory with one hidden layer.
 
@@ -295,40 +294,34 @@ def recipe_costs(
         Networks.
     activation : {"tanh", "sign"}
         Continuous or binary memories.
-    repeats : int
-        Times that the batch is trained; the networks repeat the training of a single one.
 
     Returns
     -------
     xarray.Dataset
-        ``seconds`` per network by recipe and way, the shortest of its repetitions; ``cosine`` of
-        recall, final ``loss`` and ``steps_taken`` also by seed, NaN for what was not trained;
+        ``seconds`` per network, ``cosine`` of recall, final ``loss`` and ``steps_taken`` by recipe,
+        way and seed, NaN for what was not trained; a batch shares its time among its networks;
         ``cue_cosine`` before recall by seed, and ``nearest_cosine`` if each cue gave the stored
         pattern nearest to it, which is the likeliest; ``steps`` and ``learning_rate`` by recipe.
     """
     check_count(seeds, "seeds")
-    check_count(repeats, "repeats")
     binary = activation == "sign"
     stored = [draw_pool(dataset, neurons, seed, patterns, binary=binary) for seed in range(seeds)]
     corrupt = corruption(activation, **{"flip_rate" if binary else "noise": noise})
     cue_rng = lambda seed: generator(seed, "cues", neurons, patterns, noise)  # noqa: E731
-    shape = (len(recipes), len(WAYS))
-    seconds = np.full(shape, np.nan)
-    measured = {
-        name: np.full((*shape, seeds), np.nan) for name in ("cosine", "loss", "steps_taken")
-    }
+    shape = (len(recipes), len(WAYS), seeds)
+    names = ("seconds", "cosine", "loss", "steps_taken")
+    measured = {name: np.full(shape, np.nan) for name in names}
 
     def memories(kind, recipe):
         network = {"hidden": (hidden,), "activation": activation}
         return [kind(**network, **recipe, seed=seed) for seed in range(seeds)]
 
     def note(place, memory, time_taken, seed):
-        seconds[place] = np.fmin(seconds[place], time_taken)
         quality = recall_quality(
             memory, stored[seed], corrupt, cue_rng(seed), cues=cues, iterations=iterations
         )
-        found = {"cosine": quality.mean, "loss": memory.loss_, "steps_taken": memory.steps_}
-        for name, value in found.items():
+        found = (time_taken, quality.mean, memory.loss_, memory.steps_)
+        for name, value in zip(names, found, strict=True):
             measured[name][(*place, seed)] = value
 
     with one_thread():
@@ -339,10 +332,11 @@ def recipe_costs(
             type(first)(**first.get_params() | {"steps": 10}).fit(stored[0])
         for seed, own in enumerate(stored):  # the ways take turns: all meet the same disturbances
             for place, row in singles.items():
-                note(place, row[seed], best_cpu_seconds(partial(row[seed].fit, own), 1), seed)
+                time_taken = best_cpu_seconds(partial(row[seed].fit, own), 1)
+                note(place, row[seed], time_taken, seed)
         for k, recipe in enumerate(recipes.values() if seeds > 1 else ()):  # one is no batch
             batch = memories(AdaptiveMemory, recipe)
-            time_taken = best_cpu_seconds(partial(fit_batch, batch, stored), repeats) / seeds
+            time_taken = best_cpu_seconds(partial(fit_batch, batch, stored), 1) / seeds
             for seed, memory in enumerate(batch):
                 note((k, 2), memory, time_taken, seed)
     used = [row[0].recipe(row[0].limits_) for (_, way), row in singles.items() if way == 1]
@@ -356,7 +350,6 @@ def recipe_costs(
     dims = ("recipe", "way", "seed")
     return xr.Dataset(
         {
-            "seconds": (dims[:2], seconds),
             **{name: (dims, values) for name, values in measured.items()},
             "cue_cosine": ("seed", cue_cosine),
             "nearest_cosine": ("seed", nearest),

@@ -30,7 +30,7 @@ class Recipe:
     learning_rate : float
         Step size, in units of the effective weight (weight times gain).
     steps : int
-        Largest number of full-batch steps.
+        Largest number of steps.
     tolerance : float
         Training of a network stops once its mean loss per output falls below this.
     loss : {"squared", "logistic"}
@@ -236,7 +236,7 @@ class Trainer:
         self.forward()
 
     def descend(self, rate):
-        """One full-batch step of every network from the outputs just computed."""
+        """One step of every network from the outputs just computed."""
         self.backward()
         for parameter in (*self.weights, *self.biases):
             parameter.descend(rate)

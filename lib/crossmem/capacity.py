@@ -238,7 +238,7 @@ class Bracket:
         resolution = max(resolution, LEAST_STEP)
         if self.low and self.high <= self.top:
             step = (1.0 + resolution) ** 0.25
-            if trials > 3 and len(set(self._recalled[-3:])) == 1:
+            if len(set(self._recalled[-3:])) == 1:  # three, since both sides were met
                 trial = np.sqrt(self.low * self.high)
             else:
                 upwards = crossing**2 < self.low * self.high

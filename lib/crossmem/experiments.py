@@ -339,6 +339,7 @@ def storage_capacity(
     )
     devices = memory.devices(neurons)
     load = _first_load(method, dataset, neurons, sizes, binary, unroll if cue_noise else 0)
+    # Masks cost a little more than their share of the weights: 1.1 to 1.3 in the exponent.
     guess = max(round(load * devices / (2 * neurons) * (1 - fault_rate) ** 1.25), 1)
     return capacities(search, criteria, threshold, resolution, guess) | {
         "devices": quantity(devices, "1", "memristors, two per weight"),

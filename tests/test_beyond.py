@@ -13,6 +13,7 @@ from crossmem.beyond import (
 )
 from crossmem.experiments import stored_quality
 
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(3)
@@ -101,7 +102,10 @@ def test_each_variant_trains_something_else():
     [
         ({"variant": "warmstart"}, "did you mean 'warm start'"),
         ({"variant": "warm start", "patterns": 1}, "patterns is 1, but must be at least 2"),
-        ({"variant": "mixed noise", "cue_noise": 0.3}, "cue_noise is 0.3, but must be at most 0.25"),
+        (
+            {"variant": "mixed noise", "cue_noise": 0.3},
+            "cue_noise is 0.3, but must be at most 0.25",
+        ),
     ],
 )
 def test_what_no_variant_can_take_is_refused(change, message):

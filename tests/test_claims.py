@@ -33,7 +33,17 @@ def exponent(data, dim):
 
 def test_datasets_say_where_they_come_from():
     paths = sorted(PAPER.glob("*.nc"))
-    assert {path.stem[:2] for path in paths} == {"00", "01", "02", "03", "04", "05", "06", "07", "90"}
+    assert {path.stem[:2] for path in paths} == {
+        "00",
+        "01",
+        "02",
+        "03",
+        "04",
+        "05",
+        "06",
+        "07",
+        "90",
+    }
     for path in paths:
         dataset = load(path)
         assert json.loads(dataset.attrs["parameters"])["scale"] == "paper"
@@ -345,9 +355,17 @@ def test_noisy_cues_and_two_updates_hold_more_on_the_same_devices():
     assert beyond("07_single_faults", unroll=1, fault_rate=0.5) >= 140
     assert beyond("07_single_faults", unroll=2, fault_rate=0.5) >= 3 * published
     assert beyond("07_stack_neurons", neurons=400) >= 1300
-    masked, before = (beyond(f"07_stack_faults{tail}", fault_rate=0.5) for tail in ("", "_published"))
+    masked, before = (
+        beyond(f"07_stack_faults{tail}", fault_rate=0.5) for tail in ("", "_published")
+    )
     assert masked >= 600 and masked >= 2.2 * before
-    for name in ("single_neurons", "single_faults", "stack_neurons", "stack_faults", "grey_neurons"):
+    for name in (
+        "single_neurons",
+        "single_faults",
+        "stack_neurons",
+        "stack_faults",
+        "grey_neurons",
+    ):
         assert load(PAPER / f"07_{name}.nc").sizes["seed"] == 20
 
 
@@ -398,7 +416,7 @@ def test_no_constants_give_both_published_energy_ratios():
     needed = found["needed"].sel(constant="adc_energy")
     assert (needed.sel(hidden=16) < 0.5 * needed.sel(hidden=0)).all()
     # The cheapest converter that has been measured in 180 nm takes 13 pJ (params/costs.yaml).
-    assert (needed.sel(hidden=16) < 13).all() and (13 < needed.sel(hidden=0)).all()
+    assert (needed.sel(hidden=16) < 13).all() and (needed.sel(hidden=0) > 13).all()
     energy = load(PAPER / "05_costs.nc")["energy"].sum("component").sel(stop="known to rest")
     ratio = energy.sel(hidden=0, plan="sweeps") / energy.sel(hidden=[0, 16], plan="synchronous")
     for name, hidden in (("single", 0), ("multi", 16)):

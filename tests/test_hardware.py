@@ -124,9 +124,7 @@ def test_ratio_range_covers_every_corner():
     assert 1 < low < high < 8
 
 
-@pytest.mark.parametrize(
-    ("shapes", "expected"), [([(64, 64)], 64), ([(16, 64), (64, 16)], 64 / 2)]
-)
+@pytest.mark.parametrize(("shapes", "expected"), [([(64, 64)], 64), ([(16, 64), (64, 16)], 64 / 2)])
 def test_latency_ratios_have_no_range(shapes, expected):
     """An iteration of each layer takes as long as a step of one, whatever the constants."""
     costs = load_costs(TABLE)

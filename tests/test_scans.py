@@ -257,4 +257,6 @@ def test_recall_gets_better_with_the_vectors_of_the_scan():
     assert all_of_them["false"].values == 0
     assert all_of_them["cosine"].values > few["cosine"].values
     right = scans.imperfect_map(missed=0.0, false=0.0, **setting)
-    assert float(all_of_them["cosine"].values) == pytest.approx(float(right["cosine"].values), abs=0.02)
+    assert float(all_of_them["cosine"].values) == pytest.approx(
+        float(right["cosine"].values), abs=0.02
+    )

@@ -112,7 +112,10 @@ def test_each_network_keeps_its_own_time_and_a_batch_shares_its(monkeypatch):
     monkeypatch.setattr(speed, "best_cpu_seconds", clock)
     monkeypatch.setattr(speed, "has_torch", lambda: False)
     seconds = speed.recipe_costs(RECIPES, **SETTINGS)["seconds"]
-    assert seconds.sel(way="one by one").transpose("seed", "recipe").values.tolist() == [[1, 2], [3, 4]]
+    assert seconds.sel(way="one by one").transpose("seed", "recipe").values.tolist() == [
+        [1, 2],
+        [3, 4],
+    ]
     assert seconds.sel(way="batch").values.tolist() == [[2.5, 2.5], [3, 3]]
 
 

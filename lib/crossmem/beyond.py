@@ -1,4 +1,4 @@
-"""What one grid point of notebook 07 does beside the capacity searches: pure functions of a seed."""
+"""What one grid point of notebook 07 does beside capacity searches: pure functions of a seed."""
 
 import itertools
 import math

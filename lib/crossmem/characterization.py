@@ -16,9 +16,7 @@ from crossmem.randomness import generator
 STATES = ["working", "stuck off", "stuck on"]
 
 
-def half_broken(
-    *, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_noise, steps, seed
-):
+def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_noise, steps, seed):
     """Ten digits on a faulty chip: the story of the first notebook, for one more chip.
 
     Parameters

@@ -90,7 +90,7 @@ class Chip:
 
 
 def load_costs(path):
-    """Read a table of constants: an entry in YAML for each of `UNITS` and `PULSE_UNITS` -> dict of Cost.
+    """Read a table of constants, in YAML, with each of `UNITS` and `PULSE_UNITS` -> dict of Cost.
 
     Raises
     ------

@@ -328,7 +328,8 @@ def sampled_scan(
     -------
     dict
         Share of the faults ``missed``, share of the working devices in ``false`` alarm, whether the
-        map is ``exact``, read ``vectors`` by level, and these ``relative`` to reading all rows of a tile.
+        map is ``exact``, read ``vectors`` by level, and these ``relative`` to reading all rows of
+        a tile.
     """
     if checks.check_count(columns, "columns") % 2:
         raise ValueError(f"columns is {columns}, but a pair takes two; give an even number.")

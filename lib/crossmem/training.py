@@ -194,9 +194,7 @@ class Trainer:
         NumPy, or CuPy to run the same loop on a GPU.
     """
 
-    def __init__(
-        self, targets, weights, limits, biases, recipe, corrupt=None, draw=None, xp=np
-    ):
+    def __init__(self, targets, weights, limits, biases, recipe, corrupt=None, draw=None, xp=np):
         self.xp, self.recipe, self.corrupt, self.draw = xp, recipe, corrupt, draw
         optimizer = {"rmsprop": RMSprop, "adam": Adam}[recipe.optimizer]
         single = lambda array: xp.array(array, dtype=xp.float32, order="C")  # noqa: E731

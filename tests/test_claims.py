@@ -192,7 +192,7 @@ def test_larger_steps_hold_more_grey_patterns_and_flatten_the_jacobian():
 def test_training_is_faster_than_the_plain_loop():
     """The published recipe in a batch; the shorter ones, which recall no worse, one by one."""
     costs = load(PAPER / "90_recipe.nc")
-    seconds, cosine = costs["seconds"], costs["cosine"].mean("seed")
+    seconds, cosine = costs["seconds"].mean("seed"), costs["cosine"].mean("seed")
     loop = {"recipe": "published", "way": "PyTorch"}
     assert float(seconds.sel(loop) / seconds.sel(recipe="published", way="batch")) >= 5
     for recipe in ("larger rate", "Adam"):
@@ -201,11 +201,35 @@ def test_training_is_faster_than_the_plain_loop():
         assert cosine.sel(ours) >= cosine.sel(loop)
 
 
+def test_longer_schedules_recall_better_and_are_faster_than_the_plain_loop():
+    """Mean times and recall of noise training, which levels off at 64 neurons."""
+    found = load(PAPER / "90_recall.nc").mean("seed")
+    loop = found.sel(recipe="published", way="PyTorch")
+    noisy = found.sel(way="batch", neurons=[64, 144]).isel(recipe=slice(1, None))
+    assert (noisy["cosine"].diff("recipe") > -1e-4).all()
+    assert (noisy["cosine"].isel(recipe=-1) > loop["cosine"]).all()
+    faster = (loop["seconds"] / noisy["seconds"]).transpose("neurons", "recipe")
+    good = noisy["cosine"].transpose("neurons", "recipe")
+    assert float(faster.where(good >= 0.998).sel(neurons=64).max()) >= 60
+    assert float(faster.where(good >= 0.999).sel(neurons=144).max()) >= 60
+    assert not (good.sel(neurons=64) >= 0.999).any()  # half of the draws do, their mean does not
+
+
+def test_wide_brackets_give_the_same_capacity_for_half_of_the_trainings():
+    found = load(PAPER / "90_search.nc")
+    fine, wide = found.sel(resolution=0.02), found.sel(resolution=0.4)
+    means = wide["capacity"].mean("seed") / fine["capacity"].mean("seed")
+    assert float(means.sel(criterion="mean")) == pytest.approx(1, abs=0.03)
+    assert float(means.sel(criterion="per_pattern")) == pytest.approx(1, abs=0.15)
+    assert float(wide["trainings"].mean()) < 0.6 * float(fine["trainings"].mean())
+
+
 def test_training_runs_at_most_of_the_speed_of_the_product():
     share = load(PAPER / "90_training.nc")["share"].where(lambda d: d["neurons"] >= 400, drop=True)
     clean, noisy = share.sel(training="clean"), share.sel(training="noisy")
     assert clean.min() >= 0.70
-    assert noisy.min() >= 0.50  # it shows a third of the patterns, and draws their flips
+    # It shows a third of the patterns, and draws their flips.
+    assert noisy.sel(optimizer="adam").min() >= 0.70 and noisy.min() >= 0.65
     assert share.max() < 1
 
 
@@ -367,6 +391,32 @@ def test_noisy_cues_and_two_updates_hold_more_on_the_same_devices():
         "grey_neurons",
     ):
         assert load(PAPER / f"07_{name}.nc").sizes["seed"] == 20
+
+
+def test_it_is_the_noise_that_gains():
+    """Same loss, batch, rate and steps; shrinking noise adds to it, in both memories."""
+    cosine = load(PAPER / "07_variants.nc")["cosine"]
+    gained = cosine - cosine.sel(variant="constant noise")
+    assert gained.sizes["seed"] == 10
+    assert (gained.sel(variant="clean cues") < 0).all()
+    shrinking = gained.sel(variant="shrinking noise")
+    error = shrinking.std("seed") / np.sqrt(shrinking.sizes["seed"])
+    assert (shrinking.mean("seed") > 2 * error).all()
+    assert (gained.sel(variant="mixed noise").mean("seed") < 0).all()
+
+
+def test_full_grey_memories_do_not_bear_the_error_of_programming():
+    cosine = load(PAPER / "07_programmed.nc")["cosine"].mean("seed")
+    lost = cosine.isel(conductance_error=0) - cosine.isel(conductance_error=1)
+    assert float(cosine["conductance_error"][1]) == pytest.approx(3.9, abs=0.05)
+    assert 0 < float(lost.sel(memory="hidden layer")) < 0.02
+    assert 0 < float(lost.sel(memory="one layer, two updates")) < 0.02
+    assert float(lost.sel(memory="grey, two updates")) > 0.05
+
+
+def test_grey_memories_are_best_trained_with_the_noise_of_their_cues():
+    cosine = load(PAPER / "07_tuning_grey.nc")["cosine"].mean("seed")
+    assert float(cosine["cue_noise"][int(cosine.argmax("cue_noise"))]) == pytest.approx(0.3)
 
 
 def test_two_updates_hold_grey_patterns():

@@ -294,6 +294,7 @@ def storage_capacity(
     iterations,
     resolution,
     criteria=CRITERIA,
+    per_pattern_seeds=None,
     optimizer="adam",
     steps=None,
     learning_rate=None,
@@ -311,6 +312,9 @@ def storage_capacity(
         As in `CapacitySearch.capacity`.
     criteria : list of str
         Of `capacity.CRITERIA`; they share their trainings.
+    per_pattern_seeds : int, optional
+        Seeds from this one on are searched by the mean only, for less than half of the trainings;
+        their capacity by each pattern is NaN.
     dataset, neurons, method, layers, hidden, activation, fault_rate, flip_rate, noise
         As in `stored_quality`.
     cues, iterations, optimizer, steps, learning_rate, cue_noise, unroll
@@ -341,15 +345,23 @@ def storage_capacity(
     load = _first_load(method, dataset, neurons, sizes, binary, unroll if cue_noise else 0)
     # Masks cost a little more than their share of the weights: 1.1 to 1.3 in the exponent.
     guess = max(round(load * devices / (2 * neurons) * (1 - fault_rate) ** 1.25), 1)
-    return capacities(search, criteria, threshold, resolution, guess) | {
+    by_mean_only = per_pattern_seeds is not None and seed >= per_pattern_seeds
+    left_out = ("per_pattern",) if by_mean_only else ()
+    return capacities(search, criteria, threshold, resolution, guess, left_out) | {
         "devices": quantity(devices, "1", "memristors, two per weight"),
     }
 
 
-def capacities(search, criteria, threshold, resolution, guess):
-    """Capacity by criterion, and the number of trainings that a `CapacitySearch` took for it."""
+def capacities(search, criteria, threshold, resolution, guess, left_out=()):
+    """Capacity by criterion, and the number of trainings that a `CapacitySearch` took for it.
+
+    Criteria to be left out keep their place, filled with NaN.
+    """
     options = {"threshold": threshold, "resolution": resolution, "guess": guess}
-    found = [search.capacity(criterion=criterion, **options) for criterion in criteria]
+    found = [
+        np.nan if criterion in left_out else float(search.capacity(criterion=criterion, **options))
+        for criterion in criteria
+    ]
     return {
         "capacity": xr.DataArray(
             quantity(found, "patterns", "storage capacity", "criterion"),

@@ -191,7 +191,7 @@ def mean_interval(values, dim="seed", *, resamples=2000):
     ----------
     values : xarray.DataArray
     dim : str
-        The dimension of the repetitions, at least two of them.
+        The dimension of the repetitions, at least two of them; those that are all NaN are left out.
     resamples : int
         Number of bootstrap samples; their random numbers are always the same.
 
@@ -205,6 +205,7 @@ def mean_interval(values, dim="seed", *, resamples=2000):
     ValueError
         If the dimension is missing or holds a single value.
     """
+    values = values.dropna(dim, how="all") if dim in values.dims else values
     if values.sizes.get(dim, 0) < 2:
         raise ValueError(
             f"values have sizes {dict(values.sizes)}, but an interval needs at least 2 along "
@@ -272,12 +273,12 @@ def growth(values, dim):
     Parameters
     ----------
     values : xarray.DataArray
-        With the dimensions ``dim``, a size, and "seed", no others.
+        With the dimensions ``dim``, a size, and "seed", no others; seeds that are all NaN are left out.
     dim : str
 
     Returns
     -------
     capacity.Exponent
     """
-    values = values.transpose("seed", dim)
+    values = values.transpose("seed", dim).dropna("seed", how="all")
     return scaling_exponent(values[dim], values, generator(0, "exponent", dim))

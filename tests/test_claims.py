@@ -383,6 +383,27 @@ def test_noisy_cues_and_two_updates_hold_more_on_the_same_devices():
         assert load(PAPER / f"07_{name}.nc").sizes["seed"] == 20
 
 
+def test_more_steps_on_clean_cues_are_no_substitute_for_noise():
+    """Same layer and patterns: clean cues lose from some step on, noisy ones go on gaining."""
+    cosine = load(PAPER / "07_equal_steps.nc")["cosine"].mean("seed")
+    for clean in ("published", "clean cues, Adam"):
+        assert cosine.sel(training=clean).isel(steps=-1) < cosine.sel(training=clean).max()
+    for noisy in ("noisy cues", "two updates"):
+        assert (cosine.sel(training=noisy).diff("steps") > 0).all()
+        assert cosine.sel(training=noisy).isel(steps=-1) > cosine.sel(training="published").max()
+
+
+def test_stuck_on_devices_destroy_a_memory_that_takes_them_for_zero():
+    """Masking, on chips of which a tenth or more of the devices is stuck on; and intervals."""
+    chips = load(PAPER / "07_pairs.nc")["capacity"].sel(criterion="mean").mean("seed")
+    masked = chips.sel(way="masked", on_share=1.0)
+    assert (masked.sel(fault_rate=slice(0.1, None)) < 0.1 * masked.sel(fault_rate=0.0)).all()
+    faulty = chips.sel(fault_rate=slice(0.1, None))
+    assert (faulty.sel(way="intervals") > faulty.sel(way="masked")).all()
+    healthy = chips.sel(fault_rate=0.0, way=["masked", "corrected", "compensated", "intervals"])
+    assert float(healthy.max() - healthy.min()) < 0.1 * float(healthy.mean())
+
+
 def test_it_is_the_noise_that_gains():
     """Same loss, batch, rate and steps; shrinking noise adds to it, in both memories."""
     cosine = load(PAPER / "07_variants.nc")["cosine"]

@@ -378,6 +378,16 @@ def test_one_criterion_finds_what_both_find():
     assert alone["trainings"].values <= both["trainings"].values
 
 
+def test_seeds_beyond_those_of_each_pattern_are_searched_by_the_mean():
+    both = storage_capacity(**CAPACITY)
+    cheaper = storage_capacity(**CAPACITY, per_pattern_seeds=CAPACITY["seed"])
+    assert cheaper["capacity"].sel(criterion="mean") == both["capacity"].sel(criterion="mean")
+    assert np.isnan(cheaper["capacity"].sel(criterion="per_pattern"))
+    assert cheaper["trainings"].values <= both["trainings"].values
+    among_them = storage_capacity(**CAPACITY, per_pattern_seeds=CAPACITY["seed"] + 1)
+    assert_equal(values(among_them), values(both))
+
+
 def test_faults_cost_capacity_and_training_through_them_helps():
     settings = CAPACITY | {"fault_rate": 0.5, "criteria": ["mean"], "steps": 300}
     inverse = storage_capacity(**settings)["capacity"].item()

@@ -379,12 +379,13 @@ def test_one_criterion_finds_what_both_find():
 
 
 def test_seeds_beyond_those_of_each_pattern_are_searched_by_the_mean():
-    both = storage_capacity(**CAPACITY)
-    cheaper = storage_capacity(**CAPACITY, per_pattern_seeds=CAPACITY["seed"])
+    settings = CAPACITY | {"dataset": "digits", "method": "adaptive", "fault_rate": 0.0, "cues": 5}
+    both = storage_capacity(**settings)
+    cheaper = storage_capacity(**settings, per_pattern_seeds=settings["seed"])
     assert cheaper["capacity"].sel(criterion="mean") == both["capacity"].sel(criterion="mean")
     assert np.isnan(cheaper["capacity"].sel(criterion="per_pattern"))
-    assert cheaper["trainings"].values <= both["trainings"].values
-    among_them = storage_capacity(**CAPACITY, per_pattern_seeds=CAPACITY["seed"] + 1)
+    assert cheaper["trainings"].values < both["trainings"].values
+    among_them = storage_capacity(**settings, per_pattern_seeds=settings["seed"] + 1)
     assert_equal(values(among_them), values(both))
 
 

@@ -70,6 +70,17 @@ def test_curve_can_show_the_interval_of_the_mean(axes):
     assert width == pytest.approx(2 * 1.96 / np.sqrt(400), rel=0.2)
 
 
+def test_curve_leaves_out_repetitions_that_are_missing(axes):
+    values = over_seeds(np.random.default_rng(0).standard_normal((3, 5)))
+    padded = values.pad(seed=(0, 2))  # with NaN
+    for spread in ("interval", "quartiles"):
+        bands = []
+        for shown in (values, padded):
+            plotting.curve(axes, shown, "patterns", spread=spread)
+            bands.append(axes.collections[-1].get_paths()[0].vertices)
+        np.testing.assert_array_equal(*bands)
+
+
 def test_a_single_seed_has_no_band(axes):
     plotting.curve(axes, over_seeds([[1.0], [2], [3]]), "patterns", spread="interval")
     assert not axes.collections

@@ -49,6 +49,26 @@ def test_the_processor_has_a_name():
     assert speed.processor() == speed.processor().strip() != ""
 
 
+def test_the_time_of_a_training_is_that_of_a_few_steps_times_their_number(monkeypatch):
+    """The memory that is timed is the one asked for, with the few steps."""
+    timed = []
+
+    def clock(fit, repeats):
+        fit()
+        timed.append(fit.func.__self__)
+        return 2.0
+
+    monkeypatch.setattr(speed, "best_cpu_seconds", clock)
+    stack = {"neurons": 16, "layers": 2, "activation": "tanh", "fault_rate": 0.5}
+    training = {"optimizer": "adam", "steps": 300, "cue_noise": 0.2, "unroll": 2}
+    seconds = speed.training_seconds(dataset="digits", patterns=4, timed=5, **stack, **training)
+    assert seconds == 2.0 * 300 / 5
+    (memory,) = timed
+    assert (memory.steps_, memory.unroll, memory.cue_noise) == (5, 2, 0.2)
+    assert [layer.weights.shape for layer in memory.layers_] == [(8, 16), (16, 8)]
+    assert 0.3 < np.mean(memory.layers_[0].weights == 0) < 0.7
+
+
 @pytest.mark.parametrize("recipe", [{"steps": 60}, {"steps": 25, "learning_rate": 3e-3}])
 def test_the_pytorch_loop_takes_the_same_steps_from_the_same_weights(patterns, recipe):
     pytest.importorskip("torch", reason="PyTorch is optional")

@@ -146,7 +146,8 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
     ----------
     ax : matplotlib.axes.Axes
     values : xarray.DataArray
-        With the dimensions ``x`` and ``dim``, no others; NaN is left out.
+        With the dimensions ``x`` and ``dim``, no others. Places and repetitions that are all NaN
+        are left out.
     x : str
         The coordinate of the horizontal axis.
     spread : {"quartiles", "interval"}
@@ -168,7 +169,7 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
             f"values have the dimensions {values.dims}, but a curve takes ({x!r}, {dim!r}): "
             "select one value of each other dimension"
         )
-    values = values.dropna(x, how="all")
+    values = values.dropna(x, how="all").dropna(dim, how="all")
     (line,) = ax.plot(values[x], values.mean(dim), **style)
     if values.sizes[dim] < 2:
         return

@@ -191,7 +191,7 @@ def mean_interval(values, dim="seed", *, resamples=2000):
     ----------
     values : xarray.DataArray
     dim : str
-        The dimension of the repetitions, at least two of them; those that are all NaN are left out.
+        The dimension of the repetitions, at least two of them.
     resamples : int
         Number of bootstrap samples; their random numbers are always the same.
 
@@ -205,7 +205,6 @@ def mean_interval(values, dim="seed", *, resamples=2000):
     ValueError
         If the dimension is missing or holds a single value.
     """
-    values = values.dropna(dim, how="all") if dim in values.dims else values
     if values.sizes.get(dim, 0) < 2:
         raise ValueError(
             f"values have sizes {dict(values.sizes)}, but an interval needs at least 2 along "
@@ -273,7 +272,8 @@ def growth(values, dim):
     Parameters
     ----------
     values : xarray.DataArray
-        With the dimensions ``dim``, a size, and "seed", no others; seeds that are all NaN are left out.
+        With the dimensions ``dim``, a size, and "seed", no others. Seeds that are all NaN are left
+        out.
     dim : str
 
     Returns

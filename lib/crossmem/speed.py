@@ -15,7 +15,13 @@ from threadpoolctl import threadpool_limits
 from crossmem.capacity import recall_quality
 from crossmem.checks import check_count
 from crossmem.dynamics import Layer, cosine
-from crossmem.experiments import corruption, draw_pool
+from crossmem.experiments import (
+    corruption,
+    draw_pool,
+    hidden_sizes,
+    make_memory,
+    masked_limits,
+)
 from crossmem.memories import (
     AdaptiveMemory,
     fit_batch,
@@ -144,6 +150,47 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
         {"share": (("training", "optimizer", "neurons"), rates / limit), "product_rate": limit},
         {"training": kinds, "optimizer": optimizers, "neurons": neuron_counts},
     )
+
+
+def training_seconds(
+    *,
+    dataset,
+    neurons,
+    patterns,
+    layers=1,
+    hidden=None,
+    activation="sign",
+    fault_rate=0.0,
+    timed=20,
+    **training,
+):
+    """Processor time of a training on one thread: that of its first steps, times their number.
+
+    Parameters
+    ----------
+    dataset, neurons, layers, hidden, activation, fault_rate
+        As in `experiments.stored_quality`.
+    patterns : int
+        Stored patterns.
+    timed : int
+        Steps that are timed.
+    **training
+        ``optimizer``, ``steps``, ``learning_rate``, ``cue_noise`` and ``unroll`` of
+        `experiments.make_memory`.
+
+    Returns
+    -------
+    float
+        Seconds; a training that meets its tolerance on the way takes less.
+    """
+    sizes = hidden_sizes(neurons, layers, hidden)
+    memory = make_memory("adaptive", 0, hidden=sizes, activation=activation, **training)
+    limits = masked_limits(memory.layer_shapes(neurons), fault_rate, 0)
+    stored = draw_pool(dataset, neurons, 0, patterns, binary=activation == "sign")
+    steps = memory.recipe(limits).steps
+    memory.set_params(steps=timed)
+    with threadpool_limits(1):
+        return best_cpu_seconds(partial(memory.fit, stored, limits=limits), 3) / timed * steps
 
 
 def step_growth(neuron_counts, pattern_counts, *, steps):

@@ -251,7 +251,9 @@ def _finished(task, points, missing, workers, executor):
         executor = loky.get_reusable_executor(max_workers=workers, timeout=120)
     # A queue, since `concurrent.futures.wait` does not take the futures of Dask.
     done = queue.SimpleQueue()
-    futures = {executor.submit(task, points[i]): i for i in missing}
+    # Grids ascend in size as a rule: the last points, which take longest, go first, lest one worker
+    # be left over with one of them.
+    futures = {executor.submit(task, points[i]): i for i in reversed(missing)}
     try:
         for future in futures:
             future.add_done_callback(done.put)

@@ -260,3 +260,14 @@ def test_recall_gets_better_with_the_vectors_of_the_scan():
     assert float(all_of_them["cosine"].values) == pytest.approx(
         float(right["cosine"].values), abs=0.02
     )
+
+
+def test_a_square_scan_is_a_sampled_scan_unless_it_has_too_many_faults():
+    asked = {"rows": 32, "fault_rate": 0.02, "seed": 3}  # 20.48 faults in the mean
+    known = scans.sampled_scan(
+        rows=32, columns=32, stuck_off=0.01, stuck_on=0.01, vectors=None, seed=3
+    )
+    found = scans.square_scan(**asked, most_faults=21)
+    assert all(found[name] == known[name] for name in ("exact", "relative"))
+    left_out = scans.square_scan(**asked, most_faults=20)
+    assert np.isnan([left_out["exact"].values, left_out["relative"].values]).all()

@@ -355,6 +355,42 @@ def sampled_scan(
     }
 
 
+def square_scan(*, rows, fault_rate, most_faults, seed):
+    """`sampled_scan` of a square array, half of its faults stuck off and half on, as few as needed.
+
+    Parameters
+    ----------
+    rows : int
+        Rows and columns of the array.
+    fault_rate : float
+        Per device.
+    most_faults : int
+        Arrays with more stuck devices than that in the mean are left out: their decoding takes too
+        long.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``exact`` and ``relative`` of `sampled_scan`, NaN for arrays left out.
+    """
+    meanings = {
+        "exact": "whether the map is exact",
+        "relative": "reads relative to all rows in turn",
+    }
+    values = dict.fromkeys(meanings, np.nan)
+    if fault_rate * rows**2 <= most_faults:
+        half = fault_rate / 2
+        found = sampled_scan(
+            rows=rows, columns=rows, stuck_off=half, stuck_on=half, vectors=None, seed=seed
+        )
+        values = {name: float(found[name].values) for name in meanings}
+    return {
+        name: quantity(values[name], "1", f"{meaning}; NaN for arrays left out")
+        for name, meaning in meanings.items()
+    }
+
+
 def imperfect_map(
     *,
     dataset,

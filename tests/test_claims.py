@@ -383,6 +383,33 @@ def test_noisy_cues_and_two_updates_hold_more_on_the_same_devices():
         assert load(PAPER / f"07_{name}.nc").sizes["seed"] == 20
 
 
+def gains(ours, published):
+    """Mean ratio of two capacities over the seeds that have both, by criterion."""
+    ratios = []
+    for criterion in ("mean", "per_pattern"):
+        new, old = (data.sel(criterion=criterion).dropna("seed") for data in (ours, published))
+        ratios.append(float((new / old).mean()))
+    return ratios
+
+
+def test_on_images_each_pattern_gains_less_than_their_mean():
+    """Against the published optimiser; noisy cues alone gain nothing by each in a masked layer."""
+    found = {path.stem: load(path).get("capacity") for path in PAPER.glob("0[347]_*.nc")}
+    one, stack = (found["03_capacity_neurons"].sel(layers=layers) for layers in (1, 2))
+    grey = found["04_capacity_neurons"].sel(layers=2)
+    ours, sizes = found["07_single_neurons"], (144, 400)
+    pairs = [(ours.sel(unroll=u, neurons=n), one.sel(neurons=n)) for u in (1, 2) for n in sizes]
+    pairs += [(found["07_stack_neurons"].sel(neurons=n), stack.sel(neurons=n)) for n in sizes]
+    pairs += [(found["07_grey_neurons"].sel(neurons=n), grey.sel(neurons=n)) for n in (64, 144)]
+    masked, before = (found[f"07_single_faults{tail}"] for tail in ("", "_published"))
+    for unroll in (1, 2):
+        pairs.append((masked.sel(unroll=unroll, fault_rate=0.5), before.sel(fault_rate=0.5)))
+    for new, old in pairs:
+        by_mean, by_each = gains(new, old)
+        assert by_mean > 1 and by_each < by_mean
+    assert gains(*pairs[-2])[1] < 1 < gains(*pairs[-1])[1]
+
+
 def test_more_steps_on_clean_cues_are_no_substitute_for_noise():
     """Same layer and patterns: clean cues lose from some step on, noisy ones go on gaining."""
     cosine = load(PAPER / "07_equal_steps.nc")["cosine"].mean("seed")

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from crossmem import memories
 from crossmem.crossbar import Crossbar, WeightLimits
 from crossmem.devices import DeviceModel
 from crossmem.dynamics import cosine, is_fixed_point
@@ -286,6 +287,23 @@ def test_biases_are_trained_only_on_request(rng):
     assert (AdaptiveMemory(steps=50).fit(patterns).layers_[0].bias == 0).all()
     with_bias = AdaptiveMemory(steps=50, bias=True).fit(patterns)
     assert (with_bias.layers_[0].bias > 0).all()
+
+
+def test_noise_can_change_in_the_course_of_the_training(rng, monkeypatch):
+    """In a straight line from the first level to the last; a pair of equal ones is constant."""
+    levels = []
+
+    def noted(targets, rate, rng, out):
+        levels.append(rate)
+        flipped_cues(targets, rate, rng, out)
+
+    monkeypatch.setattr(memories, "flipped_cues", noted)
+    patterns = signs(rng, 5, 16)
+    AdaptiveMemory(steps=4, cue_noise=(0.4, 0.0)).fit(patterns)
+    assert levels == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.0])
+    one, pair = (AdaptiveMemory(steps=4, cue_noise=c).fit(patterns) for c in (0.1, [0.1, 0.1]))
+    np.testing.assert_array_equal(one.layers_[0].weights, pair.layers_[0].weights)
+    assert one.recipe(one.limits_) == pair.recipe(pair.limits_)
 
 
 def test_a_seed_repeats_itself(rng):
@@ -725,6 +743,8 @@ def test_bad_cues(rng):
         ({"cue_noise": 1.5}, r"cue_noise is 1.5, but it must lie in \[0, 1\]"),
         ({"cue_noise": -0.1}, r"cue_noise is -0.1, but it must lie in \[0, 1\]"),
         ({"cue_noise": 0.6}, "cue_noise is 0.6, but must be at most 0.5"),
+        ({"cue_noise": (0.1, 0.6)}, "cue_noise is 0.6, but must be at most 0.5"),
+        ({"cue_noise": (0.1,)}, r"cue_noise=\(0.1,\) must be a number, or a pair .* \(0.1, 0.0\)"),
         ({"optimizer": "sgd"}, "optimizer='sgd' is unknown"),
         ({"steps": 0}, "steps is 0, but must be at least 1"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0, but must be above 0"),

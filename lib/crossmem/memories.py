@@ -1,6 +1,7 @@
 """Associative memories as scikit-learn estimators: four classical rules and adaptive training."""
 
 import copy
+import itertools
 import json
 
 import numpy as np
@@ -277,10 +278,11 @@ class AdaptiveMemory(AssociativeMemory):
     hidden : tuple of int
         Sizes of the hidden layers; () is the single-layer Hopfield network, which has no
         self-connections.
-    cue_noise : float
+    cue_noise : float or pair of float
         0 trains on the clean patterns, as published. Above 0, each step sees freshly corrupted
         cues with the clean pattern as target: each bit flipped with this probability, at most 0.5;
-        or, with ``activation="tanh"``, clipped Gaussian noise of this standard deviation.
+        or, with ``activation="tanh"``, clipped Gaussian noise of this standard deviation. A pair
+        changes in a straight line from its first value to its second in the course of the training.
     activation : {"sign", "tanh"}
         Visible neurons in recall; both train as tanh.
     unroll : int
@@ -341,6 +343,16 @@ class AdaptiveMemory(AssociativeMemory):
         sizes = [neurons, *self.hidden, neurons]
         return [(n_out, n_in) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
 
+    def noise_levels(self):
+        """Noise of the training cues at the first step and after the last, 0 for clean ones."""
+        pair = self.cue_noise if isinstance(self.cue_noise, tuple | list) else [self.cue_noise] * 2
+        if len(pair) != 2:
+            raise ValueError(
+                f"cue_noise={self.cue_noise!r} must be a number, or a pair of the first level and "
+                "the last, such as (0.1, 0.0)"
+            )
+        return tuple(pair)
+
     def recipe(self, limits):
         """The training recipe within limits, with the library's values where None was given.
 
@@ -352,11 +364,12 @@ class AdaptiveMemory(AssociativeMemory):
         -------
         training.Recipe
         """
-        optimizer = self.optimizer or ("adam" if self.cue_noise else "rmsprop")
+        noisy = any(self.noise_levels())
+        optimizer = self.optimizer or ("adam" if noisy else "rmsprop")
         if optimizer == "adam":
             # A sign-like step moves a field by the rate times the number of working inputs.
             inputs = max(limit.working.sum(axis=1).mean() for limit in limits)
-            field_step, steps = (2 * FIELD_STEP, 3000) if self.cue_noise else (FIELD_STEP, 1000)
+            field_step, steps = (2 * FIELD_STEP, 3000) if noisy else (FIELD_STEP, 1000)
             rate = field_step / max(inputs, 1.0)
         else:
             rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
@@ -368,13 +381,13 @@ class AdaptiveMemory(AssociativeMemory):
             learning_rate=rate if self.learning_rate is None else self.learning_rate,
             steps=steps if self.steps is None else self.steps,
             tolerance=self.tolerance,
-            loss="logistic" if self.cue_noise and alone else "squared",
+            loss="logistic" if noisy and alone else "squared",
             unroll=self.unroll,
         )
 
     def patterns_per_step(self, patterns):
         """How many of that many patterns a training step shows."""
-        share = self.batch or (0.1 if self.cue_noise else 1.0)
+        share = self.batch or (0.1 if any(self.noise_levels()) else 1.0)
         return min(max(round(share * patterns), LEAST_BATCH), patterns)
 
     def recall(self, cues, *, iterations=10, **options):
@@ -395,14 +408,14 @@ class AdaptiveMemory(AssociativeMemory):
                 f"hidden={self.hidden!r} must be a tuple of whole numbers of at least 1, "
                 "such as (32,), or () for a single layer"
             )
-        if self.activation == "sign":
-            if check_rate(self.cue_noise, "cue_noise") > 0.5:
+        for level in self.noise_levels():
+            if self.activation == "tanh":
+                check_not_negative(level, "cue_noise")
+            elif check_rate(level, "cue_noise") > 0.5:
                 raise ValueError(
-                    f"cue_noise is {self.cue_noise}, but must be at most 0.5, at which cues are "
+                    f"cue_noise is {level}, but must be at most 0.5, at which cues are "
                     "random; give for example 0.05."
                 )
-        else:
-            check_not_negative(self.cue_noise, "cue_noise")
         if self.batch is not None:
             check_positive(self.batch, "batch", 0.1)
             check_rate(self.batch, "batch")
@@ -412,10 +425,11 @@ class AdaptiveMemory(AssociativeMemory):
     def _learn(self, patterns, limits):
         return _learn_batch([self], patterns[None], [limits])[0]
 
-    def _write_cues(self, targets, out, rng):
-        """Write fresh training cues of the targets into ``out``."""
+    def _write_cues(self, targets, out, rng, done):
+        """Write fresh cues of the targets into ``out`` when a share of the steps is done."""
         corrupt = gaussian_cues if self.activation == "tanh" else flipped_cues
-        corrupt(targets, self.cue_noise, rng, out)
+        first, last = self.noise_levels()
+        corrupt(targets, first + (last - first) * done, rng, out)
 
 
 def fit_batch(memories, patterns, *, limits=None):
@@ -487,9 +501,12 @@ def _learn_batch(memories, patterns, limits):
     stack = lambda rows: [np.stack(column) for column in zip(*rows, strict=True)]  # noqa: E731
     biases = [np.zeros((len(memories), limit.shape[0]), np.float32) for limit in limits[0]]
 
+    shown = itertools.count()
+
     def corrupt(targets, out):
+        done = next(shown) / max(recipe.steps, 1)
         for memory, rng, clean, cues in zip(memories, rngs, targets, out, strict=True):
-            memory._write_cues(clean, cues, rng)
+            memory._write_cues(clean, cues, rng, done)
 
     count = patterns.shape[1]
     size = one.patterns_per_step(count)
@@ -500,7 +517,7 @@ def _learn_batch(memories, patterns, limits):
         limits=[stack(pairs) for pairs in zip(*bounds, strict=True)],
         biases=biases if one.bias else None,
         recipe=recipe,
-        corrupt=corrupt if one.cue_noise else None,
+        corrupt=corrupt if any(one.noise_levels()) else None,
         draw=(lambda: [next(deck) for deck in decks]) if size < count else None,
     )
     learned = []

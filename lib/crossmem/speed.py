@@ -262,7 +262,7 @@ class TorchMemory(AdaptiveMemory):
     def _check_parameters(self):
         super()._check_parameters()
         published = self.optimizer in (None, "rmsprop") and self.unroll == 1
-        if not self.hidden or self.cue_noise or self.bias or not published:
+        if not self.hidden or any(self.noise_levels()) or self.bias or not published:
             raise ValueError(
                 "the PyTorch loop trains a stack by RMSprop on clean patterns without biases: "
                 "give hidden sizes, and leave cue_noise, bias and optimizer out"

@@ -410,6 +410,16 @@ def test_on_images_each_pattern_gains_less_than_their_mean():
     assert gains(*pairs[-2])[1] < 1 < gains(*pairs[-1])[1]
 
 
+def test_the_optimiser_matters_to_each_pattern_and_not_to_their_mean():
+    """One layer of 400 neurons, trained by Adam and by RMSprop."""
+    one = {"neurons": 400}
+    adam = load(PAPER / "02_capacity_neurons.nc")["capacity"].sel({"method": "adaptive"} | one)
+    rmsprop = load(PAPER / "03_capacity_neurons.nc")["capacity"].sel({"layers": 1} | one)
+    by_mean, by_each = gains(rmsprop, adam)
+    assert by_mean == pytest.approx(1, abs=0.05)
+    assert by_each > 1.2
+
+
 def test_more_steps_on_clean_cues_are_no_substitute_for_noise():
     """Same layer and patterns: clean cues lose from some step on, noisy ones go on gaining."""
     cosine = load(PAPER / "07_equal_steps.nc")["cosine"].mean("seed")

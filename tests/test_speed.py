@@ -59,10 +59,12 @@ def test_the_time_of_a_training_is_that_of_a_few_steps_times_their_number(monkey
         return 2.0
 
     monkeypatch.setattr(speed, "best_cpu_seconds", clock)
-    stack = {"neurons": 16, "layers": 2, "activation": "tanh", "fault_rate": 0.5}
-    training = {"optimizer": "adam", "steps": 300, "cue_noise": 0.2, "unroll": 2}
-    seconds = speed.training_seconds(dataset="digits", patterns=4, timed=5, **stack, **training)
-    assert seconds == 2.0 * 300 / 5
+    stack = {"hidden": (8,), "activation": "tanh", "optimizer": "adam", "steps": 300}
+    asked = AdaptiveMemory(**stack, cue_noise=0.2, unroll=2)
+    limits = experiments.masked_limits(asked.layer_shapes(16), 0.5, 0)
+    stored = experiments.draw_pool("digits", 16, 0, 4, binary=False)
+    assert speed.training_seconds(asked, stored, limits=limits, timed=5) == 2.0 * 300 / 5
+    assert asked.steps == 300 and not hasattr(asked, "layers_")
     (memory,) = timed
     assert (memory.steps_, memory.unroll, memory.cue_noise) == (5, 2, 0.2)
     assert [layer.weights.shape for layer in memory.layers_] == [(8, 16), (16, 8)]

@@ -500,11 +500,10 @@ def _learn_batch(memories, patterns, limits):
     ]
     stack = lambda rows: [np.stack(column) for column in zip(*rows, strict=True)]  # noqa: E731
     biases = [np.zeros((len(memories), limit.shape[0]), np.float32) for limit in limits[0]]
-
     shown = itertools.count()
 
     def corrupt(targets, out):
-        done = next(shown) / max(recipe.steps, 1)
+        done = next(shown) / recipe.steps
         for memory, rng, clean, cues in zip(memories, rngs, targets, out, strict=True):
             memory._write_cues(clean, cues, rng, done)
 

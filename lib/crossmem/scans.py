@@ -356,7 +356,7 @@ def sampled_scan(
 
 
 def square_scan(*, rows, fault_rate, most_faults, seed):
-    """`sampled_scan` of a square array, half of its faults stuck off and half on, as few as needed.
+    """`sampled_scan` of a square array with as few vectors as it needs; half of its faults are on.
 
     Parameters
     ----------

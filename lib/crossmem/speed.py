@@ -10,18 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from crossmem.capacity import recall_quality
 from crossmem.checks import check_count
 from crossmem.dynamics import Layer, cosine
-from crossmem.experiments import (
-    corruption,
-    draw_pool,
-    hidden_sizes,
-    make_memory,
-    masked_limits,
-)
+from crossmem.experiments import corruption, draw_pool
 from crossmem.memories import (
     AdaptiveMemory,
     fit_batch,
@@ -152,45 +147,27 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
     )
 
 
-def training_seconds(
-    *,
-    dataset,
-    neurons,
-    patterns,
-    layers=1,
-    hidden=None,
-    activation="sign",
-    fault_rate=0.0,
-    timed=20,
-    **training,
-):
+def training_seconds(memory, patterns, *, limits=None, timed=20):
     """Processor time of a training on one thread: that of its first steps, times their number.
 
     Parameters
     ----------
-    dataset, neurons, layers, hidden, activation, fault_rate
-        As in `experiments.stored_quality`.
-    patterns : int
-        Stored patterns.
+    memory : AdaptiveMemory
+        Unfitted, and left so.
+    patterns, limits
+        As in `AssociativeMemory.fit`.
     timed : int
         Steps that are timed.
-    **training
-        ``optimizer``, ``steps``, ``learning_rate``, ``cue_noise`` and ``unroll`` of
-        `experiments.make_memory`.
 
     Returns
     -------
     float
         Seconds; a training that meets its tolerance on the way takes less.
     """
-    sizes = hidden_sizes(neurons, layers, hidden)
-    memory = make_memory("adaptive", 0, hidden=sizes, activation=activation, **training)
-    limits = masked_limits(memory.layer_shapes(neurons), fault_rate, 0)
-    stored = draw_pool(dataset, neurons, 0, patterns, binary=activation == "sign")
-    steps = memory.recipe(limits).steps
-    memory.set_params(steps=timed)
+    short = clone(memory).set_params(steps=timed)
     with threadpool_limits(1):
-        return best_cpu_seconds(partial(memory.fit, stored, limits=limits), 3) / timed * steps
+        seconds = best_cpu_seconds(partial(short.fit, patterns, limits=limits), 3)
+    return seconds / timed * memory.recipe(short.limits_).steps
 
 
 def step_growth(neuron_counts, pattern_counts, *, steps):

@@ -61,13 +61,13 @@ def test_layers_of_unequal_size_are_refused():
         training_operations([(3, 2), (4, 4)], shown=1, steps=1)
 
 
-VARIED = SETTING | {"patterns": 60, "cue_noise": 0.05, "cues": 2, "steps": 100}
+VARIED = SETTING | {"patterns": 60, "cue_noise": [0.1, 0.02], "cues": 2, "steps": 100}
 
 
 @pytest.mark.parametrize("hidden", [0, 8])
-def test_constant_noise_is_the_training_of_the_library(hidden):
+def test_falling_noise_is_the_training_of_the_library(hidden):
     seed = VARIED["seed"]
-    found = variant_quality(**VARIED, hidden=hidden, variant="constant noise")
+    found = variant_quality(**VARIED, hidden=hidden, variant="falling noise")
     settings = {name: value for name, value in VARIED.items() if name != "seed"}
     network = {"layers": 2, "hidden": hidden} if hidden else {}
     expected = stored_quality(**settings, **network, seeds=[seed])["cosine"].sel(seed=seed)
@@ -75,10 +75,11 @@ def test_constant_noise_is_the_training_of_the_library(hidden):
 
 
 def test_noise_levels_by_hand(rng):
-    level = lambda variant, done: noise_level(variant, 0.05, done, rng)  # noqa: E731
-    assert [level("shrinking noise", done) for done in (0, 0.5, 1)] == [0.1, 0.05, 0.0]
+    level = lambda variant, done: noise_level(variant, (0.1, 0.0), done, rng)  # noqa: E731
+    assert [level("falling noise", done) for done in (0, 0.5, 1)] == [0.1, 0.05, 0.0]
     assert level("clean cues", 0.3) == 0
-    assert level("constant noise", 0.3) == level("warm start", 0.3) == 0.05
+    assert level("constant noise", 0.3) == 0.05
+    assert level("warm start", 0.2) == level("squared loss", 0.2) == pytest.approx(0.08)
     mixed = [level("mixed noise", 0.3) for _ in range(2000)]
     assert 0 <= min(mixed) < 0.001 and 0.099 < max(mixed) <= 0.1
     assert np.mean(mixed) == pytest.approx(0.05, rel=0.05)
@@ -89,12 +90,15 @@ def test_a_warm_start_takes_as_many_steps_in_all():
     assert training_stages("mixed noise", 21, 101) == [(21, 101)]
 
 
-def test_each_variant_trains_something_else():
-    found = [
-        float(variant_quality(**VARIED, hidden=0, variant=variant)["cosine"].values)
+@pytest.mark.parametrize("hidden, loss", [(0, "logistic loss"), (8, "quartic loss")])
+def test_each_variant_trains_something_else(hidden, loss):
+    """But for the loss that the library chooses."""
+    found = {
+        variant: float(variant_quality(**VARIED, hidden=hidden, variant=variant)["cosine"].values)
         for variant in VARIANTS
-    ]
-    assert len(set(found)) == len(VARIANTS)
+    }
+    assert found[loss] == found["falling noise"]
+    assert len(set(found.values())) == len(VARIANTS) - 1
 
 
 @pytest.mark.parametrize(
@@ -103,8 +107,8 @@ def test_each_variant_trains_something_else():
         ({"variant": "warmstart"}, "did you mean 'warm start'"),
         ({"variant": "warm start", "patterns": 1}, "patterns is 1, but must be at least 2"),
         (
-            {"variant": "mixed noise", "cue_noise": 0.3},
-            "cue_noise is 0.3, but must be at most 0.25",
+            {"variant": "mixed noise", "cue_noise": (1.3, 0.0)},
+            r"cue_noise is 1.3, but it must lie in \[0, 1\]",
         ),
     ],
 )

@@ -18,10 +18,13 @@ from crossmem.memories import (
     shuffled_batches,
 )
 from crossmem.randomness import generator
-from crossmem.training import train
+from crossmem.training import LOSSES, train
 
 SHOWN = 6  # patterns whose states a trace keeps
-VARIANTS = ("constant noise", "clean cues", "shrinking noise", "mixed noise", "warm start")
+# What a variant changes: the noise of the cues, the loss, or the patterns that it starts with.
+NOISES = ("constant noise", "mixed noise", "clean cues")
+VARIANT_LOSS = {f"{loss} loss": loss for loss in LOSSES}
+VARIANTS = ("falling noise", *NOISES, "warm start", *VARIANT_LOSS)
 
 
 def recall_trace(
@@ -89,13 +92,13 @@ def variant_quality(
     hidden : int
         Hidden neurons, 0 for a single layer.
     variant : str
-        Of `VARIANTS`: "constant noise" is the training of `AdaptiveMemory`; all others have its
-        loss, batch and rate as well. The noise of "clean cues" is 0; "shrinking noise" falls from
-        twice the level to 0; "mixed noise" is between these two, anew in each step; "warm start"
-        trains half of the patterns for half of the steps, then all of them from the weights that
-        it has, with the rate at its first value again.
-    cue_noise : float
-        Level of the noise, at most 0.25, so that twice as much still tells something.
+        Of `VARIANTS`: "falling noise" is the training of `AdaptiveMemory`, whose batch, rate and
+        steps all others have as well. "constant noise" has the mean of its two levels, "mixed
+        noise" is between them, anew in each step, and "clean cues" have none. "warm start" trains
+        half of the patterns for half of the steps, then all of them from the weights that it has,
+        with rate and noise at their first values again. The rest change the loss.
+    cue_noise : pair of float
+        First level of the noise and last.
     steps : int
         As in `AdaptiveMemory`.
     flip_rate : float
@@ -112,15 +115,15 @@ def variant_quality(
     Raises
     ------
     ValueError
-        For an unknown variant, fewer than two patterns, or more noise than 0.25.
+        For an unknown variant, fewer than two patterns, or noise that the memory cannot take.
     """
     check_choice(variant, "variant", VARIANTS)
     check_count(patterns, "patterns", least=2)
-    if check_rate(cue_noise, "cue_noise") > 0.25:
-        raise ValueError(f"cue_noise is {cue_noise}, but must be at most 0.25; try 0.05.")
     stored = draw_pool(dataset, neurons, seed, patterns).astype(np.float32)
     training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise}
     memory = make_memory("adaptive", seed, hidden=(hidden,) if hidden else (), **training)
+    for level in memory.noise_levels():
+        check_rate(level, "cue_noise")
     limits, rng = check_limits(None, memory.layer_shapes(neurons)), np.random.default_rng(seed)
     weights = [initial_weights(limit.shape, rng)[None] for limit in limits]
     for count, part in training_stages(variant, patterns, steps):
@@ -143,13 +146,16 @@ def training_stages(variant, patterns, steps):
     return [(patterns, steps)]
 
 
-def noise_level(variant, level, done, rng):
-    """Noise of the cues when a share ``done`` of the steps is over, in a variant of a level."""
+def noise_level(variant, levels, done, rng):
+    """Noise of the cues when a share ``done`` of the steps is over, between a pair of levels."""
     if variant == "clean cues":
         return 0.0
-    if variant == "shrinking noise":
-        return 2 * level * (1 - done)
-    return 2 * level * rng.random() if variant == "mixed noise" else level
+    if variant == "constant noise":
+        done = 0.5
+    elif variant == "mixed noise":
+        done = rng.random()
+    first, last = levels
+    return first + (last - first) * done
 
 
 def _train_variant(memory, stored, weights, limits, variant, steps, rng):
@@ -157,16 +163,18 @@ def _train_variant(memory, stored, weights, limits, variant, steps, rng):
     shown = itertools.count()
 
     def corrupt(targets, out):
-        level = noise_level(variant, memory.cue_noise, next(shown) / steps, rng)
+        level = noise_level(variant, memory.noise_levels(), next(shown) / steps, rng)
         flipped_cues(targets[0], level, rng, out[0])
 
+    recipe = memory.recipe(limits)
+    loss = VARIANT_LOSS.get(variant, recipe.loss)
     count, size = len(stored), memory.patterns_per_step(len(stored))
     deck = shuffled_batches(count, size, rng)
     return train(
         stored[None],
         weights,
         limits=[(limit.low[None], limit.high[None]) for limit in limits],
-        recipe=replace(memory.recipe(limits), steps=steps),
+        recipe=replace(recipe, steps=steps, loss=loss),
         corrupt=corrupt,
         draw=(lambda: [next(deck)]) if size < count else None,
     ).weights

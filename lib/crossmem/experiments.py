@@ -58,8 +58,8 @@ FIRST_LOAD = {
     "storkey": 0.1,
     "pseudo-inverse": 0.35,
     "equilibrium": 0.5,
-    "random": ((0.5, 0.5, 0.65), (0.6, 0.9, 0.9)),
-    "images": ((0.54, 0.65, 1.7), (1.0, 2.4, 2.4)),
+    "random": ((0.5, 0.5, 0.8), (0.6, 1.05, 1.05)),
+    "images": ((0.54, 0.65, 1.85), (1.0, 2.85, 2.85)),
     "grey": ((0.0, 0.0, 0.0), (0.25, 0.75, 1.6)),
 }
 OUTCOMES = ["own pattern", "other pattern", "spurious", "moving"]

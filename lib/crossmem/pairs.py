@@ -468,9 +468,10 @@ def chip_capacity(
     flip_rate : float
         Share of flipped bits in the cues.
     cue_noise : float
-        Share of flipped bits for which the last ways are made: of the noise training and of the
-        memories of largest margin and likeliest recall. Less than ``flip_rate`` serves recall in
-        several updates, of which all but the first see fewer flips.
+        Share of flipped bits for which the last ways are made: the memories of largest margin and
+        likeliest recall, and the noise training, whose noise falls from twice this share to
+        nothing. Less than ``flip_rate`` serves recall in several updates, of which all but the
+        first see fewer flips.
     threshold, cues, iterations, resolution, criteria
         As in `experiments.storage_capacity`.
     optimizer, steps, learning_rate
@@ -491,8 +492,7 @@ def chip_capacity(
     crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
     faults = crossbar.characterize()
     published = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    noisy = {"steps": noise_steps, "learning_rate": noise_learning_rate, "cue_noise": cue_noise}
-
+    noisy = {"optimizer": "adam", "steps": noise_steps, "cue_noise": (2 * cue_noise, 0.0)}
     limits = faults.weight_limits() if chosen.intervals else faults.masked()
 
     def make():
@@ -501,10 +501,9 @@ def chip_capacity(
         elif chosen.training == "likeliest recall":
             memory = MaxRecallMemory(flip_rate=cue_noise)
         elif chosen.training == "noise-trained":
-            memory = AdaptiveMemory(optimizer="adam", seed=seed, **noisy)
+            memory = AdaptiveMemory(learning_rate=noise_learning_rate, seed=seed, **noisy)
         elif chosen.training == "two updates":
-            options = {"steps": noise_steps, "cue_noise": cue_noise, "unroll": 2}
-            memory = AdaptiveMemory(optimizer="adam", seed=seed, **options)
+            memory = AdaptiveMemory(unroll=2, seed=seed, **noisy)
         else:
             memory = AdaptiveMemory(seed=seed, **published)
         return EitherPolarity(memory) if chosen.exchange else memory

@@ -13,7 +13,7 @@ import numpy as np
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
 
 OPTIMIZERS = ("rmsprop", "adam")
-LOSSES = ("squared", "logistic")
+LOSSES = ("squared", "quartic", "logistic")
 EPSILON = 1e-8  # of both optimisers, the default of every deep-learning library
 CHECK_EVERY = 10  # steps between two looks at the loss: the look costs a pass over the outputs
 
@@ -33,8 +33,9 @@ class Recipe:
         Largest number of steps.
     tolerance : float
         Training of a network stops once its mean loss per output falls below this.
-    loss : {"squared", "logistic"}
-        Squared error of tanh (paper, equation 5), or the logistic loss of the margin x·h.
+    loss : {"squared", "quartic", "logistic"}
+        Squared error of tanh (paper, equation 5), its fourth power, which heeds the outputs that
+        are wrong more than those that are nearly right, or the logistic loss of the margin x·h.
     unroll : int
         Updates of the state that one pass runs through before the loss is taken; the published
         training has 1. The weights of the updates are the same (backpropagation through time).
@@ -246,7 +247,7 @@ class Trainer:
             self.xp.matmul(below, weight.value.swapaxes(1, 2), out=output)
             if self.biases:
                 output += self.biases[index % len(self.biases)].value[:, None, :]
-            if output is not self.outputs[-1] or self.recipe.loss == "squared":
+            if output is not self.outputs[-1] or self.recipe.loss != "logistic":
                 self.xp.tanh(output, out=output)
             below = output
 
@@ -263,7 +264,8 @@ class Trainer:
                 self._add_gradient(bias, functools.partial(self.xp.sum, delta, axis=1), index)
             if index:
                 self.xp.matmul(delta, weight.value, out=self.deltas[index - 1])
-                self._through_tanh(self.deltas[index - 1], below)
+                self._to_slope(below)
+                self.deltas[index - 1] *= below
 
     def _add_gradient(self, parameter, compute, index):
         """Write a gradient at the last use of a parameter on the path, add to it before."""
@@ -277,10 +279,14 @@ class Trainer:
         """Loss gradient at the input of the last layer's activation; overwrites the outputs."""
         xp, output, delta = self.xp, self.outputs[-1], self.deltas[-1]
         count = output.shape[1] * output.shape[2]
-        if self.recipe.loss == "squared":
+        if self.recipe.loss != "logistic":
             xp.subtract(output, self.targets, out=delta)
-            delta *= 2.0 / count
-            self._through_tanh(delta, output)
+            self._to_slope(output)
+            if self.recipe.loss == "quartic":
+                output *= delta
+                output *= delta
+            delta *= (2.0 if self.recipe.loss == "squared" else 4.0) / count
+            delta *= output
         else:  # d/dh log(1 + exp(-x h)) = -x / (1 + exp(x h))
             xp.multiply(output, self.targets, out=output)
             xp.minimum(output, 80.0, out=output)  # exp(88) overflows float32
@@ -289,17 +295,18 @@ class Trainer:
             xp.divide(self.targets, output, out=delta)
             delta *= -1.0 / count
 
-    def _through_tanh(self, delta, output):
-        """Multiply by tanh' = 1 - output², in place; ``output`` is overwritten."""
+    def _to_slope(self, output):
+        """Turn outputs of tanh into its slopes there, tanh' = 1 - tanh², in place."""
         output *= output
         self.xp.subtract(1.0, output, out=output)
-        delta *= output
 
     def losses(self):
         """Mean loss per output of each network, from the outputs just computed, shape (R,)."""
         xp, output = self.xp, self.outputs[-1]
-        if self.recipe.loss == "squared":
+        if self.recipe.loss != "logistic":
             error = xp.subtract(output, self.targets, out=self.deltas[-1])
+            if self.recipe.loss == "quartic":
+                error *= error
             return xp.einsum("rpn,rpn->r", error, error) / error[0].size
         return xp.logaddexp(0.0, -output * self.targets).mean(axis=(1, 2))
 

@@ -74,7 +74,8 @@ def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=Non
         Patterns that a step shows.
     optimizer : {"rmsprop", "adam"}
     flip_rate : float
-        Above 0, each step sees freshly flipped cues of the next patterns in shuffled order.
+        Above 0, each step sees freshly flipped cues of the next patterns in shuffled order, and the
+        loss is that of noise training.
     stored : int
         Patterns that a noisy step chooses from; all that it shows by default.
 
@@ -99,7 +100,7 @@ def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=Non
         weights,
         [None] * len(shapes),
         None,
-        Recipe(optimizer, learning_rate=1e-4),
+        Recipe(optimizer, learning_rate=1e-4, loss="quartic" if flip_rate else "squared"),
         corrupt=corrupt if flip_rate else None,
         draw=(lambda: [next(deck)]) if flip_rate else None,
     )
@@ -112,7 +113,7 @@ def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=Non
     return step, 2 * int(products) * patterns
 
 
-def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds=2):
+def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds=4):
     """Share of the product rate that training steps reach, by optimiser, training and size.
 
     "clean" is one layer that sees ``load`` N patterns in each step; "noisy" a stack with N/2 hidden

@@ -273,6 +273,29 @@ def test_zero_cue_noise_is_published_training(rng):
     assert np.abs(noisy.gain * noisy.weights - weights).max() > 0.01
 
 
+@pytest.mark.parametrize(
+    ("options", "loss"),
+    [
+        ({}, lambda x, field: np.log1p(np.exp(-x * field))),
+        ({"hidden": (9,)}, lambda x, field: (x - np.tanh(field)) ** 4),
+        ({"unroll": 2}, lambda x, field: (x - np.tanh(field)) ** 2),
+        ({"hidden": (9,), "unroll": 2}, lambda x, field: (x - np.tanh(field)) ** 2),
+        ({"activation": "tanh"}, lambda x, field: (x - np.tanh(field)) ** 2),
+        ({"hidden": (9,), "activation": "tanh"}, lambda x, field: (x - np.tanh(field)) ** 2),
+    ],
+    ids=str,
+)
+def test_what_noise_training_minimises(rng, options, loss):
+    """By network: logistic, fourth power or square, at a noise too small to show."""
+    patterns = signs(rng, 5, 16) * (0.8 if "activation" in options else 1.0)
+    memory = AdaptiveMemory(cue_noise=1e-9, steps=30, **options).fit(patterns)
+    state = patterns
+    for layer in memory.layers_ * options.get("unroll", 1):
+        field = layer.gain * (state @ layer.weights.T.astype(float))
+        state = np.tanh(field)
+    assert memory.loss_ == pytest.approx(loss(patterns, field).mean(), rel=1e-3)
+
+
 def test_a_stack_recalls_continuous_patterns(rng):
     patterns = rng.uniform(-0.8, 0.8, (3, 16))
     memory = AdaptiveMemory(

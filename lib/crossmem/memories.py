@@ -298,7 +298,8 @@ class AdaptiveMemory(AssociativeMemory):
         published steps and the published rate where it works: 1e-3 for 10,000 steps for one layer
         (the published 3e-2 saturates tanh with some bits wrong for good), 3e-4 for 60,000 steps
         for a stack. For noisy cues it takes Adam for 3,000 steps, at a rate that lets a neuron's
-        field change by 1.2 in a step; for clean cues Adam takes 1,000 steps and half that rate.
+        field change by 1.2 in a step, or by 1.8 if binary memories unroll several updates; for
+        clean cues Adam takes 1,000 steps, and 0.6.
     batch : float
         Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
@@ -311,6 +312,13 @@ class AdaptiveMemory(AssociativeMemory):
         Mean loss per output when training stopped.
     steps_ : int
         Steps taken.
+
+    Notes
+    -----
+    Clean cues are trained by the published loss, the square of tanh's error. So are noisy ones with
+    ``activation="tanh"`` or several unrolled updates. Binary patterns that must come back in one
+    update take the logistic loss of the margin in a single layer, and the fourth power of the error
+    in a stack (`training.Recipe`).
     """
 
     def __init__(

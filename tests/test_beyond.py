@@ -64,12 +64,12 @@ def test_layers_of_unequal_size_are_refused():
 VARIED = SETTING | {"patterns": 60, "cue_noise": [0.1, 0.02], "cues": 2, "steps": 100}
 
 
-@pytest.mark.parametrize("hidden", [0, 8])
-def test_falling_noise_is_the_training_of_the_library(hidden):
+@pytest.mark.parametrize("hidden, unroll", [(0, 1), (8, 1), (0, 2)])
+def test_falling_noise_is_the_training_of_the_library(hidden, unroll):
     seed = VARIED["seed"]
-    found = variant_quality(**VARIED, hidden=hidden, variant="falling noise")
+    found = variant_quality(**VARIED, hidden=hidden, unroll=unroll, variant="falling noise")
     settings = {name: value for name, value in VARIED.items() if name != "seed"}
-    network = {"layers": 2, "hidden": hidden} if hidden else {}
+    network = {"unroll": unroll} | ({"layers": 2, "hidden": hidden} if hidden else {})
     expected = stored_quality(**settings, **network, seeds=[seed])["cosine"].sel(seed=seed)
     assert float(found["cosine"].values) == float(expected)
 
@@ -90,11 +90,18 @@ def test_a_warm_start_takes_as_many_steps_in_all():
     assert training_stages("mixed noise", 21, 101) == [(21, 101)]
 
 
-@pytest.mark.parametrize("hidden, loss", [(0, "logistic loss"), (8, "quartic loss")])
-def test_each_variant_trains_something_else(hidden, loss):
+@pytest.mark.parametrize(
+    "hidden, unroll, loss",
+    [(0, 1, "logistic loss"), (8, 1, "cubic loss"), (0, 2, "cubic loss")],
+)
+def test_each_variant_trains_something_else(hidden, unroll, loss):
     """But for the loss that the library chooses."""
     found = {
-        variant: float(variant_quality(**VARIED, hidden=hidden, variant=variant)["cosine"].values)
+        variant: float(
+            variant_quality(**VARIED, hidden=hidden, unroll=unroll, variant=variant)[
+                "cosine"
+            ].values
+        )
         for variant in VARIANTS
     }
     assert found[loss] == found["falling noise"]
@@ -114,4 +121,4 @@ def test_each_variant_trains_something_else(hidden, loss):
 )
 def test_what_no_variant_can_take_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        variant_quality(**VARIED | change, hidden=0)
+        variant_quality(**VARIED | change, hidden=0, unroll=1)

@@ -37,7 +37,7 @@ def mean_loss(weights, biases, inputs, targets, loss):
             output = np.tanh(output)
     if loss == "logistic":
         return np.mean(np.log1p(np.exp(-output * targets)))
-    return np.mean((output - targets) ** {"squared": 2, "quartic": 4}[loss])
+    return np.mean(np.abs(output - targets) ** {"squared": 2, "cubic": 3}[loss])
 
 
 def central_differences(function, arrays, width=1e-6):

@@ -72,6 +72,7 @@ def variant_quality(
     neurons,
     hidden,
     patterns,
+    unroll,
     variant,
     cue_noise,
     steps,
@@ -99,7 +100,7 @@ def variant_quality(
         with rate and noise at their first values again. The rest change the loss.
     cue_noise : pair of float
         First level of the noise and last.
-    steps : int
+    unroll, steps : int
         As in `AdaptiveMemory`.
     flip_rate : float
         Share of flipped bits in the cues of recall.
@@ -120,7 +121,7 @@ def variant_quality(
     check_choice(variant, "variant", VARIANTS)
     check_count(patterns, "patterns", least=2)
     stored = draw_pool(dataset, neurons, seed, patterns).astype(np.float32)
-    training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise}
+    training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise, "unroll": unroll}
     memory = make_memory("adaptive", seed, hidden=(hidden,) if hidden else (), **training)
     for level in memory.noise_levels():
         check_rate(level, "cue_noise")

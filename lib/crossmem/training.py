@@ -13,7 +13,7 @@ import numpy as np
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
 
 OPTIMIZERS = ("rmsprop", "adam")
-LOSSES = ("squared", "quartic", "logistic")
+LOSSES = ("squared", "cubic", "logistic")
 EPSILON = 1e-8  # of both optimisers, the default of every deep-learning library
 CHECK_EVERY = 10  # steps between two looks at the loss: the look costs a pass over the outputs
 
@@ -33,9 +33,10 @@ class Recipe:
         Largest number of steps.
     tolerance : float
         Training of a network stops once its mean loss per output falls below this.
-    loss : {"squared", "quartic", "logistic"}
-        Squared error of tanh (paper, equation 5), its fourth power, which heeds the outputs that
-        are wrong more than those that are nearly right, or the logistic loss of the margin x·h.
+    loss : {"squared", "cubic", "logistic"}
+        Squared error of tanh (paper, equation 5), the third power of its amount, which heeds the
+        outputs that are wrong more than those that are nearly right, or the logistic loss of the
+        margin x·h.
     unroll : int
         Updates of the state that one pass runs through before the loss is taken; the published
         training has 1. The weights of the updates are the same (backpropagation through time).
@@ -282,10 +283,10 @@ class Trainer:
         if self.recipe.loss != "logistic":
             xp.subtract(output, self.targets, out=delta)
             self._to_slope(output)
-            if self.recipe.loss == "quartic":
+            if self.recipe.loss == "cubic":
                 output *= delta
-                output *= delta
-            delta *= (2.0 if self.recipe.loss == "squared" else 4.0) / count
+                xp.absolute(delta, out=delta)
+            delta *= (2.0 if self.recipe.loss == "squared" else 3.0) / count
             delta *= output
         else:  # d/dh log(1 + exp(-x h)) = -x / (1 + exp(x h))
             xp.multiply(output, self.targets, out=output)
@@ -305,8 +306,8 @@ class Trainer:
         xp, output = self.xp, self.outputs[-1]
         if self.recipe.loss != "logistic":
             error = xp.subtract(output, self.targets, out=self.deltas[-1])
-            if self.recipe.loss == "quartic":
-                error *= error
+            if self.recipe.loss == "cubic":
+                return (xp.absolute(error) ** 3).mean(axis=(1, 2))
             return xp.einsum("rpn,rpn->r", error, error) / error[0].size
         return xp.logaddexp(0.0, -output * self.targets).mean(axis=(1, 2))
 

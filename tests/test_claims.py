@@ -368,11 +368,11 @@ def test_noisy_cues_and_two_updates_hold_more_on_the_same_devices():
     published = float(capacity("02_capacity_faults", method="adaptive", fault_rate=0.5).mean())
     assert beyond("07_single_faults", unroll=1, fault_rate=0.5) >= 140
     assert beyond("07_single_faults", unroll=2, fault_rate=0.5) >= 3 * published
-    assert beyond("07_stack_neurons", neurons=400) >= 1300
+    assert beyond("07_stack_neurons", neurons=400) >= 1500
     masked, before = (
         beyond(f"07_stack_faults{tail}", fault_rate=0.5) for tail in ("", "_published")
     )
-    assert masked >= 600 and masked >= 2.2 * before
+    assert masked >= 600 and masked >= 2.3 * before
     for name in (
         "single_neurons",
         "single_faults",
@@ -442,16 +442,31 @@ def test_stuck_on_devices_destroy_a_memory_that_takes_them_for_zero():
     assert (abs(healthy.sel(way="intervals") / healthy.sel(way="ideal") - 1) < 0.1).all()
 
 
-def test_it_is_the_noise_that_gains():
-    """Same loss, batch, rate and steps; shrinking noise adds to it, in both memories."""
+def variant_losses():
+    """Cosine that variants of the training lose, in standard errors of the mean over the draws."""
     cosine = load(PAPER / "07_variants.nc")["cosine"]
-    gained = cosine - cosine.sel(variant="constant noise")
-    assert gained.sizes["seed"] == 10
-    assert (gained.sel(variant="clean cues") < 0).all()
-    shrinking = gained.sel(variant="shrinking noise")
-    error = shrinking.std("seed") / np.sqrt(shrinking.sizes["seed"])
-    assert (shrinking.mean("seed") > 2 * error).all()
-    assert (gained.sel(variant="mixed noise").mean("seed") < 0).all()
+    lost = cosine.sel(variant="falling noise", drop=True) - cosine
+    assert lost.sizes["seed"] == 10
+    with np.errstate(invalid="ignore"):  # the library's own loss loses nothing, without a scatter
+        return lost.mean("seed") / (lost.std("seed", ddof=1) / np.sqrt(lost.sizes["seed"]))
+
+
+def test_it_is_the_noise_that_gains():
+    """Same loss, batch, rate and steps; and in full memories the noise had better fall."""
+    lost = variant_losses()
+    assert (lost.sel(variant="clean cues") > 5).all()
+    full = lost.sel(memory=["one layer", "two updates", "hidden layer"])
+    assert (full.sel(variant=["constant noise", "mixed noise", "warm start"]) > 2).all()
+
+
+def test_no_other_loss_gains():
+    """The square loses in a layer that is read at once, in the stack, and at a light load."""
+    lost = variant_losses()
+    others = lost.sel(variant=["squared loss", "cubic loss", "logistic loss"])
+    assert not (others < -2).any()
+    for memory in ("one layer", "two updates, few patterns", "hidden layer"):
+        assert others.sel(memory=memory, variant="squared loss") > 2
+    assert others.sel(memory="hidden layer", variant="logistic loss") > 2
 
 
 def test_full_grey_memories_do_not_bear_the_error_of_programming():

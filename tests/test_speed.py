@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from crossmem import experiments, speed
 from crossmem.memories import AdaptiveMemory, fit_batch
@@ -49,24 +50,27 @@ def test_the_processor_has_a_name():
     assert speed.processor() == speed.processor().strip() != ""
 
 
-def test_the_time_of_a_training_is_that_of_a_few_steps_times_their_number(monkeypatch):
-    """The memory that is timed is the one asked for, with the few steps."""
+def test_the_time_of_a_training_pays_its_start_once(monkeypatch):
+    """The memory that is timed is the one asked for, with few steps; each costs half a second."""
     timed = []
 
     def clock(fit, repeats):
         fit()
-        timed.append(fit.func.__self__)
-        return 2.0
+        timed.append(fit.func.__self__.steps_)
+        return 7.0 + 0.5 * timed[-1]
 
     monkeypatch.setattr(speed, "best_cpu_seconds", clock)
+    fitted = []
+    monkeypatch.setattr(speed, "clone", lambda memory: fitted.append(clone(memory)) or fitted[0])
     stack = {"hidden": (8,), "activation": "tanh", "optimizer": "adam", "steps": 300}
     asked = AdaptiveMemory(**stack, cue_noise=0.2, unroll=2)
     limits = experiments.masked_limits(asked.layer_shapes(16), 0.5, 0)
     stored = experiments.draw_pool("digits", 16, 0, 4, binary=False)
-    assert speed.training_seconds(asked, stored, limits=limits, timed=5) == 2.0 * 300 / 5
+    found = speed.training_seconds(asked, stored, limits=limits, timed=5)
+    assert found == pytest.approx(7 + 0.5 * 300)
     assert asked.steps == 300 and not hasattr(asked, "layers_")
-    (memory,) = timed
-    assert (memory.steps_, memory.unroll, memory.cue_noise) == (5, 2, 0.2)
+    (memory,) = fitted
+    assert timed == [5, 15] and (memory.unroll, memory.cue_noise) == (2, 0.2)
     assert [layer.weights.shape for layer in memory.layers_] == [(8, 16), (16, 8)]
     assert 0.3 < np.mean(memory.layers_[0].weights == 0) < 0.7
 

@@ -149,7 +149,10 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
 
 
 def training_seconds(memory, patterns, *, limits=None, timed=20):
-    """Processor time of a training on one thread: that of its first steps, times their number.
+    """Processor time of a training on one thread, from two short ones.
+
+    What is not a step (drawing weights, checks, limits) is paid once: the time of a step is
+    the difference between a training of `timed` steps and one of three times as many.
 
     Parameters
     ----------
@@ -158,17 +161,23 @@ def training_seconds(memory, patterns, *, limits=None, timed=20):
     patterns, limits
         As in `AssociativeMemory.fit`.
     timed : int
-        Steps that are timed.
+        Steps of the shorter training.
 
     Returns
     -------
     float
         Seconds; a training that meets its tolerance on the way takes less.
     """
-    short = clone(memory).set_params(steps=timed)
+    short = clone(memory)
+
+    def seconds(steps):
+        short.set_params(steps=steps)
+        return best_cpu_seconds(partial(short.fit, patterns, limits=limits), 3)
+
     with threadpool_limits(1):
-        seconds = best_cpu_seconds(partial(short.fit, patterns, limits=limits), 3)
-    return seconds / timed * memory.recipe(short.limits_).steps
+        first, more = seconds(timed), seconds(3 * timed)
+    left = memory.recipe(short.limits_).steps - timed
+    return first + left * (more - first) / (2 * timed)
 
 
 def step_growth(neuron_counts, pattern_counts, *, steps):

@@ -148,7 +148,7 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
     )
 
 
-def training_seconds(memory, patterns, *, limits=None, timed=20):
+def training_seconds(memory, patterns, *, limits=None, timed=50):
     """Processor time of a training on one thread, from two short ones.
 
     What is not a step (drawing weights, checks, limits) is paid once: the time of a step is

@@ -166,7 +166,7 @@ def test_stability_is_that_of_the_weights_kept(rng):
     np.testing.assert_allclose(memory.stability_, margins / spread, rtol=1e-5, atol=1e-6)
 
 
-def test_it_survives_more_flips_than_it_was_not_made_for(rng):
+def test_it_survives_more_flips_than_it_was_made_for(rng):
     """Optimal stability is worth having: wider basins than the published training's."""
     patterns = signs(rng, 20, 64)
     cues = np.where(rng.random((20, 64)) < 0.2, -patterns, patterns)
@@ -285,6 +285,8 @@ def test_offsets_cost_the_masking_most_and_intervals_hold_the_most():
     assert found["noise-trained"] > found["compensated"]
     assert found["likeliest recall"] > found["intervals"]
     assert found["exchanged"] > found["intervals"]
+    assert found["two updates"] > found["noise-trained"]
+    assert found["masked"] < found["noisy mask"] < found["noise-trained"]
 
 
 def test_every_way_has_a_style():

@@ -89,6 +89,12 @@ def test_one_step_capacity():
     assert theory.one_step_capacity(0.9, 0.95) > theory.one_step_capacity(0.9, 0.99)
 
 
+@pytest.mark.parametrize("overlaps", [(0.0, 0.99), (1.0, 0.99), (0.9, 1.0)])
+def test_one_step_from_nowhere_or_to_perfection(overlaps):
+    with pytest.raises(ValueError, match="must lie between 0 and 1; give"):
+        theory.one_step_capacity(*overlaps)
+
+
 def test_counting_bound_counts_the_weights():
     """400-200-400 has 160,000 weights, 320,000 bits; a pattern of 400 bits takes 400 of them."""
     assert theory.counting_bound(160_000, 400) == 320_000 / 400

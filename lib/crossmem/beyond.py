@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from crossmem.capacity import recall_quality
-from crossmem.checks import check_choice, check_count, check_rate
+from crossmem.checks import check_choice, check_count
 from crossmem.dynamics import cosine
 from crossmem.experiments import corruption, draw_pool, make_memory, masked_limits, quantity
 from crossmem.memories import (
@@ -123,8 +123,7 @@ def variant_quality(
     stored = draw_pool(dataset, neurons, seed, patterns).astype(np.float32)
     training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise, "unroll": unroll}
     memory = make_memory("adaptive", seed, hidden=(hidden,) if hidden else (), **training)
-    for level in memory.noise_levels():
-        check_rate(level, "cue_noise")
+    memory._check_parameters()
     limits, rng = check_limits(None, memory.layer_shapes(neurons)), np.random.default_rng(seed)
     weights = [initial_weights(limit.shape, rng)[None] for limit in limits]
     for count, part in training_stages(variant, patterns, steps):

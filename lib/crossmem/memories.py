@@ -29,8 +29,8 @@ LAYER_PARTS = ("weights", "bias", "gain", "low", "high")
 FIELD_STEP, NOISY_FIELD_STEP, UNROLLED_FIELD_STEP = 0.6, 1.2, 2.1
 LEAST_BATCH = 48  # patterns: a step costs little more for them, since it passes over all weights
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
-# trying 1, 2, 4, 8 and 16 at N = 144: 2 and 4 were best with the squared loss; the logistic loss
-# has no plateau and used more.
+# trying 1, 2, 4, 8 and 16 at N = 144: 2 and 4 were best with the squared loss, whose value the
+# cubic one takes; the logistic loss has no plateau and used more.
 READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
 
 
@@ -354,7 +354,7 @@ class AdaptiveMemory(AssociativeMemory):
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
-        pair = self.cue_noise if isinstance(self.cue_noise, tuple | list) else [self.cue_noise] * 2
+        pair = self.cue_noise if isinstance(self.cue_noise, tuple | list | np.ndarray) else [self.cue_noise] * 2
         if len(pair) != 2:
             raise ValueError(
                 f"cue_noise={self.cue_noise!r} must be a number, or a pair of the first level and "
@@ -402,7 +402,11 @@ class AdaptiveMemory(AssociativeMemory):
         return min(max(round(share * patterns), LEAST_BATCH), patterns)
 
     def recall(self, cues, *, iterations=10, **options):
-        """As `AssociativeMemory.recall`; the iterations must be a multiple of ``unroll``."""
+        """As `AssociativeMemory.recall`; the iterations must be a multiple of ``unroll``.
+
+        Trained through several updates, a memory needs the synchronous one: neurons updated in
+        turn see a mixture of pattern and code, from which no pattern comes back.
+        """
         if self.unroll > 1 and check_count(iterations, "iterations", least=0) % self.unroll:
             raise ValueError(
                 f"iterations={iterations} ends between two passes of this memory, whose patterns "

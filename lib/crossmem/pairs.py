@@ -468,9 +468,9 @@ def chip_capacity(
     flip_rate : float
         Share of flipped bits in the cues.
     cue_noise : float
-        Share of flipped bits for which the last ways are made: the memories of largest margin and
-        likeliest recall, and the noise training, whose noise falls from twice this share to
-        nothing. Less than ``flip_rate`` serves recall in several updates, of which all but the
+        Share of flipped bits for which the ways that know of noise are made: the memories of
+        largest margin and likeliest recall, and the noise training, whose noise falls from twice
+        this share to nothing. Less than ``flip_rate`` serves recall in several updates, of which all but the
         first see fewer flips.
     threshold, cues, iterations, resolution, criteria
         As in `experiments.storage_capacity`.

@@ -75,7 +75,7 @@ def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=Non
     optimizer : {"rmsprop", "adam"}
     flip_rate : float
         Above 0, each step sees freshly flipped cues of the next patterns in shuffled order, and the
-        loss is that of noise training.
+        loss is that of noise training in a stack.
     stored : int
         Patterns that a noisy step chooses from; all that it shows by default.
 
@@ -120,6 +120,18 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
     neurons that sees fresh flips of ``noisy_load`` N patterns, a tenth of those that it stores.
     Every timing of a step stands between two of the product, and the best of each counts, so that
     a machine that slows down for a while slows both.
+
+    Parameters
+    ----------
+    neuron_counts : list of int
+    load, noisy_load : float
+        Patterns per neuron in a step.
+    flip_rate : float
+        Share of flipped bits in the noisy cues.
+    steps : int
+        Steps per timing, of which the fastest counts.
+    rounds : int
+        Timings of each kind.
 
     Returns
     -------

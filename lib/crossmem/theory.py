@@ -75,6 +75,13 @@ def one_step_overlap(overlap, stability):
     """Overlap after one update from a cue of given overlap, if every neuron has that stability.
 
     m₁ = erf(Λm₀/√(2(1 - m₀²))) (Gardner, Stroud & Wallace 1989).
+
+    Parameters
+    ----------
+    overlap : float or array
+        Of the cue with its pattern, in (0, 1); 1 - 2f for a share f of flipped bits.
+    stability : float or array
+        Λ, field over the norm of the weights, of random patterns.
     """
     overlap = np.asarray(overlap, dtype=float)
     return erf(stability * overlap / np.sqrt(2 * (1 - overlap**2)))[()]
@@ -85,7 +92,25 @@ def one_step_capacity(overlap, target=RECALLED):
 
     The stability that this needs, put into Gardner's bound; 0.397 from 0.90 to 0.99. Several
     updates can do more.
+
+    Parameters
+    ----------
+    overlap, target : float
+        Before the update and after it, in (0, 1).
+
+    Returns
+    -------
+    float
+        Patterns per neuron.
+
+    Raises
+    ------
+    ValueError
+        For an overlap outside (0, 1).
     """
+    for name, value in (("overlap", overlap), ("target", target)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} is {value}, but must lie between 0 and 1; give for example 0.9.")
     needed = brentq(lambda k: one_step_overlap(overlap, k) - target, 0.0, 100.0)
     return gardner_capacity(needed)
 

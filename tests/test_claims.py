@@ -192,17 +192,15 @@ def test_training_is_faster_than_the_plain_loop():
 
 
 def test_longer_schedules_recall_better_and_are_faster_than_the_plain_loop():
-    """Mean times and recall of noise training, which levels off at 64 neurons."""
+    """Mean times and recall of noise training."""
     found = load(PAPER / "90_recall.nc").mean("seed")
     loop = found.sel(recipe="published", way="PyTorch")
     noisy = found.sel(way="batch", neurons=[64, 144]).isel(recipe=slice(1, None))
     assert (noisy["cosine"].diff("recipe") > -1e-4).all()
-    assert (noisy["cosine"].isel(recipe=-1) > loop["cosine"]).all()
+    assert (noisy["cosine"] > loop["cosine"]).all()
     faster = (loop["seconds"] / noisy["seconds"]).transpose("neurons", "recipe")
     good = noisy["cosine"].transpose("neurons", "recipe")
-    assert float(faster.where(good >= 0.998).sel(neurons=64).max()) >= 60
-    assert float(faster.where(good >= 0.999).sel(neurons=144).max()) >= 60
-    assert not (good.sel(neurons=64) >= 0.999).any()  # half of the draws do, their mean does not
+    assert (faster.where(good >= 0.999).max("recipe") >= 60).all()
 
 
 def test_wide_brackets_give_the_same_capacity_for_half_of_the_trainings():
@@ -219,7 +217,7 @@ def test_training_runs_at_most_of_the_speed_of_the_product():
     clean, noisy = share.sel(training="clean"), share.sel(training="noisy")
     assert clean.min() >= 0.70
     # It shows a third of the patterns, and draws their flips.
-    assert noisy.sel(optimizer="adam").min() >= 0.70 and noisy.min() >= 0.65
+    assert noisy.min() >= 0.65 and noisy.where(noisy["neurons"] > 400).min() >= 0.75
     assert share.max() < 1
 
 
@@ -407,7 +405,28 @@ def test_on_images_each_pattern_gains_less_than_their_mean():
     for new, old in pairs:
         by_mean, by_each = gains(new, old)
         assert by_mean > 1 and by_each < by_mean
-    assert gains(*pairs[-2])[1] < 1 < gains(*pairs[-1])[1]
+    noisy, others = [*pairs[:2], pairs[-2]], [*pairs[2:-2], pairs[-1]]
+    assert all(gains(*pair)[1] < 1.2 for pair in noisy)
+    by_each = [gains(*pair)[1] for pair in others]
+    assert (min(by_each), max(by_each)) == pytest.approx((1.4, 3.8), abs=0.05)  # notebook 07
+
+
+def test_the_stack_grows_on_noisy_cues_as_published():
+    """And by more than a tenth of the exponent faster than by the published training."""
+    data = load(PAPER / "07_stack_neurons.nc")["capacity"].sel(criterion="mean", drop=True)
+    ours = exponent(data, "neurons")
+    assert CLAIMS["beyond-4f-exponent"].ours == pytest.approx(ours.value, rel=1e-4)
+    assert ours.value == pytest.approx(1.49, abs=0.05)
+    assert ours.low > exponent(capacity("03_capacity_neurons", layers=2), "neurons").high
+
+
+def test_our_training_is_cheaper_than_the_recipe_and_dearer_than_its_fewest_steps():
+    """As notebook 07 says; both at their own capacity, of which ours is the larger."""
+    seconds = load(PAPER / "07_seconds.nc")["seconds"]
+    ours = seconds.sel(training="ours")
+    assert (ours < seconds.sel(training="recipe")).all()
+    cost = ours / seconds.sel(training="published")
+    assert cost.median() > 1.5 and cost.min() < 1.5
 
 
 def test_the_optimiser_matters_to_each_pattern_and_not_to_their_mean():

@@ -117,7 +117,10 @@ def test_each_variant_trains_something_else(hidden, unroll, loss):
             {"variant": "mixed noise", "cue_noise": (1.3, 0.0)},
             r"cue_noise is 1.3, but it must lie in \[0, 1\]",
         ),
-        ({"variant": "falling noise", "cue_noise": (0.7, 0.0)}, "cue_noise is 0.7, but .* at most 0.5"),
+        (
+            {"variant": "falling noise", "cue_noise": (0.7, 0.0)},
+            "cue_noise is 0.7, but .* at most 0.5",
+        ),
     ],
 )
 def test_what_no_variant_can_take_is_refused(change, message):

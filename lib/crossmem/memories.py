@@ -354,7 +354,8 @@ class AdaptiveMemory(AssociativeMemory):
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
-        pair = self.cue_noise if isinstance(self.cue_noise, tuple | list | np.ndarray) else [self.cue_noise] * 2
+        several = isinstance(self.cue_noise, tuple | list | np.ndarray)
+        pair = self.cue_noise if several else [self.cue_noise] * 2
         if len(pair) != 2:
             raise ValueError(
                 f"cue_noise={self.cue_noise!r} must be a number, or a pair of the first level and "

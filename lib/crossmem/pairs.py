@@ -470,8 +470,8 @@ def chip_capacity(
     cue_noise : float
         Share of flipped bits for which the ways that know of noise are made: the memories of
         largest margin and likeliest recall, and the noise training, whose noise falls from twice
-        this share to nothing. Less than ``flip_rate`` serves recall in several updates, of which all but the
-        first see fewer flips.
+        this share to nothing. Less than ``flip_rate`` serves recall in several updates, of which
+        all but the first see fewer flips.
     threshold, cues, iterations, resolution, criteria
         As in `experiments.storage_capacity`.
     optimizer, steps, learning_rate

@@ -110,7 +110,9 @@ def one_step_capacity(overlap, target=RECALLED):
     """
     for name, value in (("overlap", overlap), ("target", target)):
         if not 0 < value < 1:
-            raise ValueError(f"{name} is {value}, but must lie between 0 and 1; give for example 0.9.")
+            raise ValueError(
+                f"{name} is {value}, but must lie between 0 and 1; give for example 0.9."
+            )
     needed = brentq(lambda k: one_step_overlap(overlap, k) - target, 0.0, 100.0)
     return gardner_capacity(needed)
 

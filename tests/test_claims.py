@@ -426,7 +426,7 @@ def test_our_training_is_cheaper_than_the_recipe_and_dearer_than_its_fewest_step
     ours = seconds.sel(training="ours")
     assert (ours < seconds.sel(training="recipe")).all()
     cost = ours / seconds.sel(training="published")
-    assert cost.median() > 1.5 and cost.min() < 1.5
+    assert 1.5 < cost.median() and cost.max() < 5
 
 
 def test_the_optimiser_matters_to_each_pattern_and_not_to_their_mean():

@@ -1,47 +1,34 @@
 """Associative memories on memristor crossbars: train through the fault map, recall, measure."""
 
-from crossmem import capacity, dynamics, experiments, theory
-from crossmem.capacity import CapacitySearch, find_capacity, recall_quality, scaling_exponent
-from crossmem.crossbar import Crossbar, FaultMap, WeightLimits
-from crossmem.devices import DeviceModel
-from crossmem.dynamics import Layer
-from crossmem.memories import (
-    AdaptiveMemory,
+from crossmem.chip.crossbar import Crossbar
+from crossmem.chip.devices import DeviceModel
+from crossmem.chip.faults import FaultMap, WeightLimits
+from crossmem.deploy.programming import program
+from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
+from crossmem.networks.network import Layer
+from crossmem.networks.rules import (
     EquilibriumMemory,
     HebbianMemory,
     PseudoInverseMemory,
     StorkeyMemory,
-    fit_batch,
-    program,
 )
-from crossmem.pairs import MaxMarginMemory, MaxRecallMemory
 from crossmem.patterns import add_gaussian_noise, flip_bits, load_patterns, one_of_each
 
 __all__ = [
     "AdaptiveMemory",
-    "CapacitySearch",
     "Crossbar",
     "DeviceModel",
     "EquilibriumMemory",
     "FaultMap",
     "HebbianMemory",
     "Layer",
-    "MaxMarginMemory",
-    "MaxRecallMemory",
     "PseudoInverseMemory",
     "StorkeyMemory",
     "WeightLimits",
     "add_gaussian_noise",
-    "capacity",
-    "dynamics",
-    "experiments",
-    "find_capacity",
     "fit_batch",
     "flip_bits",
     "load_patterns",
     "one_of_each",
     "program",
-    "recall_quality",
-    "scaling_exponent",
-    "theory",
 ]

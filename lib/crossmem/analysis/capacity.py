@@ -1,0 +1,293 @@
+"""How many patterns a memory holds."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmem.checks import (
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_positive,
+    check_rate,
+    check_rng,
+)
+from crossmem.networks.network import cosine
+from crossmem.patterns import check_patterns
+
+# Typical exponents of the shortfall from perfect recall against the number of patterns.
+EXPONENT = {"mean": 4.0, "per_pattern": 2.8}
+
+
+WIDEST_STEP = 3.0  # between a number tried and the next
+
+
+CRITERIA = tuple(EXPONENT)
+
+
+LEAST_STEP = 0.02  # relative: a smaller one would not pass the scatter of the recall quality
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Recall of P stored patterns from corrupted cues.
+
+    Attributes
+    ----------
+    mean : float
+        Cosine similarity with the stored pattern, mean over patterns and cues.
+    per_pattern : float
+        The same of the pattern that is recalled worst, mean over its cues.
+    """
+
+    mean: float
+    per_pattern: float
+
+
+def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
+    """Recall every stored pattern from corrupted cues.
+
+    Parameters
+    ----------
+    memory : fitted AssociativeMemory
+    patterns : array (P, N)
+        What it stores.
+    corrupt : callable
+        ``corrupt(patterns, rng)`` returns corrupted copies.
+    rng : numpy.random.Generator
+    cues : int
+        Corrupted cues per pattern.
+    iterations : int
+        Largest number of synchronous updates.
+
+    Returns
+    -------
+    Quality
+    """
+    similarity = np.mean(
+        [
+            cosine(memory.recall(corrupt(patterns, rng), iterations=iterations), patterns)
+            for _ in range(cues)
+        ],
+        axis=0,
+    )
+    return Quality(float(similarity.mean()), float(similarity.min()))
+
+
+class CapacitySearch:
+    """Trains memories of growing numbers of patterns, each number at most once.
+
+    The patterns of a smaller number are among those of a larger one, and the cues of a number do
+    not depend on which numbers were tried before.
+
+    Parameters
+    ----------
+    memory_factory : callable
+        ``memory_factory()`` returns an unfitted memory.
+    pool : array (n, N)
+        Patterns to draw from.
+    corrupt : callable
+        ``corrupt(patterns, rng)`` returns corrupted copies.
+    limits : list of WeightLimits or None
+        What the memory is fitted within.
+    rng : numpy.random.Generator
+        Draws the patterns and the cues.
+    cues : int
+        Corrupted cues per pattern.
+    iterations : int
+        Largest number of synchronous updates in recall.
+    deploy : callable, optional
+        ``deploy(memory, patterns)`` returns what recalls in place of a fitted memory, such as its
+        copy on a chip.
+
+    Attributes
+    ----------
+    qualities : dict of int to Quality
+        What was measured, by number of patterns.
+    """
+
+    def __init__(
+        self, memory_factory, pool, corrupt, *, limits, rng, cues=1, iterations=10, deploy=None
+    ):
+        pool = check_patterns(pool)
+        self.pool = pool[check_rng(rng).permutation(len(pool))]
+        self.memory_factory, self.corrupt, self.limits = memory_factory, corrupt, limits
+        self.cues = check_count(cues, "cues")
+        self.iterations = check_count(iterations, "iterations", least=0)
+        self.deploy = deploy
+        self.cue_seed = int(rng.integers(2**32))
+        self.qualities = {}
+
+    def quality(self, count):
+        """Recall quality with that many stored patterns; trained on the first request."""
+        if count not in self.qualities:
+            patterns = self.pool[:count]
+            memory = self.memory_factory().fit(patterns, limits=self.limits)
+            if self.deploy:
+                memory = self.deploy(memory, patterns)
+            rng = np.random.default_rng([self.cue_seed, count])
+            self.qualities[count] = recall_quality(
+                memory, patterns, self.corrupt, rng, cues=self.cues, iterations=self.iterations
+            )
+        return self.qualities[count]
+
+    def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.4):
+        """Number of patterns up to which recall reaches the threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            Cosine similarity that counts as recalled; the paper's is 0.99.
+        criterion : {"mean", "per_pattern"}
+            Whether the mean over the patterns or every one must reach it.
+        guess : int, optional
+            First number tried, if none was yet; an eighth of the neurons by default.
+        resolution : float
+            The search ends once the largest number recalled and the smallest not recalled differ
+            by less than this share (or by 1); the capacity is interpolated between them. With 0 it
+            is exact, if recall worsens with every pattern more.
+
+        Returns
+        -------
+        int
+            0 if even one pattern fails; the size of the pool, with a warning, if all is recalled.
+
+        Raises
+        ------
+        ValueError
+            For an unknown criterion, or a threshold or resolution out of range.
+        """
+        check_choice(criterion, "criterion", CRITERIA)
+        check_positive(threshold, "threshold", 0.99)
+        check_rate(threshold, "threshold")
+        check_not_negative(resolution, "resolution", 0.4)
+        top = len(self.pool)
+        guess = max(self.pool.shape[1] // 8, 1) if guess is None else check_count(guess, "guess")
+        bracket = Bracket(threshold, top, EXPONENT[criterion])
+        known = sorted(self.qualities)  # such as those tried for the other criterion
+        while not bracket.closed(resolution):
+            inside = [count for count in known if bracket.low < count < bracket.high]
+            trial = inside[0] if inside else bracket.next_trial(resolution, min(guess, top))
+            bracket.add(trial, getattr(self.quality(trial), criterion))
+        if bracket.low == top:
+            warnings.warn(
+                f"all {top} patterns of the pool are recalled, so the capacity may be larger: "
+                "draw from a larger pool",
+                stacklevel=2,
+            )
+        return bracket.capacity()
+
+
+class Bracket:
+    """The numbers of patterns between which a capacity lies, and the number to try next.
+
+    The shortfall from perfect recall grows about like a power of the number of patterns. The
+    search follows this law where bisection would take the middle, to need fewer trials.
+
+    Parameters
+    ----------
+    threshold : float
+        Cosine similarity that counts as recalled.
+    top : int
+        Largest number that can be tried.
+    exponent : float
+        Of the power law, as long as only one end was tried.
+
+    Attributes
+    ----------
+    low, high : int
+        Largest number recalled, 0 if none; smallest not recalled, above ``top`` if none.
+    """
+
+    def __init__(self, threshold, top, exponent):
+        self.threshold, self.top, self.exponent = threshold, top, exponent
+        self.low, self.high = 0, top + 1
+        self._shortfall = {}  # by number tried, in units of the largest that counts as recalled
+        self._recalled = []  # by trial
+
+    def closed(self, resolution):
+        """Whether both ends were tried and lie close enough, or no number is left to try."""
+        gap = self.high - self.low
+        return gap <= 1 or (self.high <= self.top and gap <= resolution * self.low)
+
+    def add(self, trial, quality):
+        """Take in the quality of recall of a number between the ends."""
+        # Perfect recall says little of how far the capacity is, and a shortfall on the threshold
+        # has no logarithm to divide by: both are kept away from.
+        recalled = quality >= self.threshold
+        self._recalled.append(recalled)
+        shortfall = (1.0 - quality) / max(1.0 - self.threshold, 1e-9)
+        if recalled:
+            self.low, self._shortfall[trial] = trial, min(max(shortfall, 0.05), 1.0)
+        else:
+            self.high, self._shortfall[trial] = trial, max(shortfall, 1.01)
+
+    def crossing(self):
+        """Where the power law through the ends meets the threshold."""
+        tried = [end for end in (self.low, self.high) if end in self._shortfall]
+        logs = [np.log(self._shortfall[end]) for end in tried]
+        if len(tried) == 1:
+            return tried[0] * np.exp(-logs[0] / self.exponent)
+        return self.low * (self.high / self.low) ** (logs[0] / (logs[0] - logs[1]))
+
+    def next_trial(self, resolution, guess):
+        """The number to try next, between the ends; ``guess`` if none was tried.
+
+        It lies a little beyond the crossing, as seen from the nearer end, so that a right law moves
+        the farther end close. While an end is missing, the steps towards it grow with every trial.
+        After three trials in a row on the same side, the law is wrong: the middle is tried.
+        """
+        if not self._recalled:
+            return guess
+        crossing, trials = self.crossing(), len(self._recalled)
+        resolution = max(resolution, LEAST_STEP)
+        if self.low and self.high <= self.top:
+            step = (1.0 + resolution) ** 0.25
+            if len(set(self._recalled[-3:])) == 1:  # three, since both sides were met
+                trial = np.sqrt(self.low * self.high)
+            else:
+                upwards = crossing**2 < self.low * self.high
+                trial = crossing * step if upwards else crossing / step
+        else:
+            step = (1.0 + resolution / 2) ** (2.0 ** min(trials - 1, 10))
+            if self.low:
+                trial = min(crossing * step, self.low * WIDEST_STEP)
+            else:
+                trial = max(crossing / step, self.high / WIDEST_STEP)
+        return int(np.clip(round(trial), self.low + 1, self.high - 1))
+
+    def capacity(self):
+        """The crossing, rounded down; with nothing left between the ends, the lower one."""
+        return self.low if self.high - self.low <= 1 else int(self.crossing())
+
+
+def find_capacity(
+    memory_factory,
+    pool,
+    corrupt,
+    *,
+    threshold=0.99,
+    criterion="mean",
+    limits=None,
+    rng,
+    cues=1,
+    iterations=10,
+    guess=None,
+    resolution=0.4,
+):
+    """Largest number of patterns that a memory recalls from corrupted cues.
+
+    Parameters and errors are those of `CapacitySearch` and its method ``capacity``; use the class
+    itself to ask for both criteria at the price of one.
+
+    Returns
+    -------
+    int
+    """
+    search = CapacitySearch(
+        memory_factory, pool, corrupt, limits=limits, rng=rng, cues=cues, iterations=iterations
+    )
+    return search.capacity(
+        threshold=threshold, criterion=criterion, guess=guess, resolution=resolution
+    )

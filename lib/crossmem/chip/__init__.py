@@ -1,0 +1,1 @@
+"""What a chip is; it knows no network."""

@@ -1,0 +1,239 @@
+"""Exact currents of a crossbar whose lines have resistance (IR drop), by nodal analysis."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from crossmem.checks import check_count, check_positive
+from crossmem.chip.devices import DeviceModel
+
+LARGEST_WIRE = 1e6  # Ω per segment: no wire is worse, and up to it rounding stays below 1e-12
+
+
+class CrossbarCircuit:
+    """A passive crossbar of linear devices between resistive word and bit lines.
+
+    Ideal sources drive the word lines (rows) at their left ends, and the bit lines (columns) end in
+    virtual grounds at the bottom. One wire segment lies between neighbouring crossings, one between
+    each source and its first crossing, and one between the last crossing and each virtual ground,
+    as in badcrossbar (Joksas and Mehonic 2020, SoftwareX 12:100617).
+
+    Parameters
+    ----------
+    conductance : array_like of float, shape (rows, columns)
+        Conductance of the devices in µS; 0 for an open one.
+    wire_resistance : float or (float, float)
+        Resistance in Ω of each segment, for all lines or for (word lines, bit lines), up to 1 MΩ;
+        0 is an ideal wire.
+    read_limit : float
+        Largest magnitude of an input voltage in V: more would change the devices.
+
+    Raises
+    ------
+    ValueError
+        If a conductance is negative or not finite, the array is empty or not a matrix, a resistance
+        is outside [0, 1e6] Ω, or the read limit is not above 0.
+
+    Notes
+    -----
+    The unknowns are the changes of the potentials relative to ideal wires. Their sources are the
+    ideal device currents, so that results keep their precision down to zero resistance. The matrix
+    is sparse, symmetric and positive definite, and factorised once.
+    """
+
+    def __init__(self, conductance, *, wire_resistance, read_limit=DeviceModel.read_voltage):
+        self.conductance = _check_conductance(conductance, ("rows", "columns"))
+        self.wire_resistance = _check_wires(wire_resistance)
+        self.read_limit = check_positive(read_limit, "read_limit", example=DeviceModel.read_voltage)
+        self._effective = None
+        # The potentials of ideal lines are known; below the limit, 1 / r would not even be finite.
+        self._resistive = [k for k in (0, 1) if self.wire_resistance[k] > 1e-300]
+        self._factor = self._factorise() if self._resistive else None
+
+    def currents(self, voltages):
+        """Currents into the virtual grounds.
+
+        Parameters
+        ----------
+        voltages : array_like of float, shape (n, rows)
+            Voltage of each source in V, one input per row.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, columns)
+            Current in µA.
+
+        Raises
+        ------
+        ValueError
+            If the voltages are not a matrix of that shape or exceed the read limit.
+        """
+        voltages = self._check_voltages(voltages)
+        # Outputs are linear in the inputs: never solve for more inputs than the array has lines.
+        if self._effective is None and len(voltages) < min(self.conductance.shape):
+            return self._device_currents(voltages[:, :, None]).sum(axis=1)
+        return voltages @ self.effective_conductance()
+
+    def effective_conductance(self):
+        """Matrix (rows, columns) in µS that takes input voltages to output currents.
+
+        With ideal wires this is the conductance of the devices. It is computed once, read-only,
+        with one solution per word or per bit line, whichever are fewer: by reciprocity, a word and
+        a bit line drive the same current through each other, whichever of them has the source.
+        """
+        if not self._resistive:
+            return self.conductance
+        if self._effective is None:
+            rows, columns = self.conductance.shape
+            if rows <= columns:
+                self._effective = self._device_currents(np.eye(rows)[:, :, None]).sum(axis=1)
+            else:
+                self._effective = self._device_currents(np.eye(columns)[:, None, :]).sum(axis=2).T
+            self._effective.flags.writeable = False
+        return self._effective
+
+    def node_voltages(self, voltages):
+        """Potentials in V of the crossings on the word lines and on the bit lines.
+
+        Takes what `currents` takes, and returns two arrays of shape (n, rows, columns).
+        """
+        voltages = self._check_voltages(voltages)[:, :, None]
+        word, bit = self._shifts(voltages)
+        return voltages + word, bit
+
+    def _factorise(self):
+        rows, columns = self.conductance.shape
+        word_lines = sparse.kron(sparse.eye_array(rows), _line(columns))
+        bit_lines = sparse.kron(_line(rows)[::-1, ::-1], sparse.eye_array(columns))
+        devices = sparse.diags_array(self.conductance.ravel())
+        blocks = [[devices, -devices], [-devices, devices]]  # µS
+        for k in self._resistive:
+            line = (word_lines, bit_lines)[k]
+            blocks[k][k] = devices + line * (1e6 / self.wire_resistance[k])
+        unknown = [[blocks[i][j] for j in self._resistive] for i in self._resistive]
+        matrix = sparse.block_array(unknown, format="csc")
+        # What SuperLU's guide advises for such matrices: symmetric ordering, diagonal pivots.
+        symmetric = {"SymmetricMode": True}
+        return splu(matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric)
+
+    def _device_currents(self, applied):
+        """Current (n, rows, columns) in µA of each device, see `_shifts`."""
+        word, bit = self._shifts(applied)
+        return (applied + word - bit) * self.conductance
+
+    def _shifts(self, applied):
+        """How far resistance moves the potentials (2, n, rows, columns) on word and bit lines.
+
+        ``applied`` broadcasts to (n, rows, columns): what each device would see with ideal wires.
+        """
+        ideal = applied * self.conductance
+        shifts = np.zeros((2, *ideal.shape))
+        if self._resistive:
+            currents = ideal.reshape(len(ideal), self.conductance.size).T
+            entering = np.concatenate([(-currents, currents)[k] for k in self._resistive])
+            solved = np.split(self._factor.solve(entering), len(self._resistive))
+            for k, shift in zip(self._resistive, solved, strict=True):
+                shifts[k] = shift.T.reshape(ideal.shape)
+        return shifts
+
+    def _check_voltages(self, voltages):
+        voltages = np.asarray(voltages, dtype=float)
+        rows = len(self.conductance)
+        if voltages.ndim != 2 or voltages.shape[1] != rows:
+            raise ValueError(
+                f"voltages have shape {voltages.shape}: give a matrix (n, {rows}), an input per row"
+            )
+        # The slack lets voltages pass that were computed in single precision.
+        wrong = voltages[~(np.abs(voltages) <= self.read_limit * (1 + 1e-6))]
+        if wrong.size:
+            raise ValueError(
+                f"voltage {wrong[0]:g} V is outside the read limit of ±{self.read_limit:g} V: "
+                "scale the inputs down, or raise read_limit if the devices bear it"
+            )
+        return voltages
+
+
+def effective_pairs(conductance, *, wire_resistance, tile=64):
+    """Conductances that a layer of differential pairs shows through the resistance of its lines.
+
+    Parameters
+    ----------
+    conductance : array_like of float, shape (n_out, n_in, 2)
+        Conductance of the devices in µS, G+ before G-.
+    wire_resistance : float or (float, float)
+        Resistance in Ω per segment, for all lines or for (word lines, bit lines).
+    tile : int
+        Rows and columns of a physical array, even, so that a pair shares a tile.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_out, n_in, 2)
+        Effective conductances in µS. As on `crossmem.crossbar.Crossbar`, inputs are rows, each
+        output lies on two adjacent columns, and the sums of the tiles are added digitally. A layer
+        that does not fill its last tiles occupies their rows and columns nearest to the outputs
+        and to the sources; the wires beyond carry no current.
+
+    Raises
+    ------
+    ValueError
+        If ``tile`` is not even and at least 2, or `CrossbarCircuit` refuses the conductance or the
+        resistance.
+    """
+    conductance = _check_conductance(conductance, ("n_out", "n_in", 2))
+    if check_count(tile, "tile", least=2) % 2:
+        raise ValueError(f"tile is {tile} but must be even: a pair takes two columns of it")
+    n_out, n_in, _ = conductance.shape
+    wired = np.empty((n_in, 2 * n_out))
+    chip = conductance.transpose(1, 0, 2).reshape(wired.shape)  # columns G+, G-, G+, G-, ...
+    for row in range(0, n_in, tile):
+        for column in range(0, 2 * n_out, tile):
+            part = np.s_[row : row + tile, column : column + tile]
+            circuit = CrossbarCircuit(chip[part], wire_resistance=wire_resistance)
+            wired[part] = circuit.effective_conductance()
+    return wired.reshape(n_in, n_out, 2).transpose(1, 0, 2)
+
+
+def _line(nodes):
+    """Nodal matrix of a line of unit conductances, held at its first end and open at the last."""
+    diagonal = np.full(nodes, 2.0)
+    diagonal[-1] = 1.0
+    beside = np.full(nodes - 1, -1.0)
+    return sparse.diags_array((beside, diagonal, beside), offsets=(-1, 0, 1), format="csr")
+
+
+def _check_conductance(conductance, axes):
+    """Copy of a conductance array in µS whose axes have the given names, or lengths."""
+    conductance = np.array(conductance, dtype=float)
+    conductance.flags.writeable = False  # a factorisation would not follow
+    right = conductance.ndim == len(axes) and conductance.size
+    if not right or (axes[-1] == 2 and conductance.shape[-1] != 2):
+        raise ValueError(
+            f"conductance has shape {conductance.shape}: "
+            f"give a non-empty array ({', '.join(map(str, axes))})"
+        )
+    wrong = conductance[~((conductance >= 0) & np.isfinite(conductance))]
+    if wrong.size:
+        raise ValueError(
+            f"conductance {wrong[0]:g} µS is not a finite number of at least 0: "
+            "give 0 for an open device"
+        )
+    return conductance
+
+
+def _check_wires(resistance):
+    """The resistances of one segment of a word and of a bit line, in Ω."""
+    resistance = np.asarray(resistance, dtype=float)
+    if resistance.shape not in ((), (2,)):
+        raise ValueError(
+            f"wire_resistance has shape {resistance.shape}: "
+            "give one number, or the pair (word lines, bit lines)"
+        )
+    wrong = resistance[~((resistance >= 0) & (resistance <= LARGEST_WIRE))]
+    if wrong.size:
+        raise ValueError(
+            f"wire_resistance {wrong[0]:g} Ω is outside [0, {LARGEST_WIRE:g}] Ω: "
+            "give a few Ω per segment, or 0 for an ideal wire"
+        )
+    return tuple(float(value) for value in np.broadcast_to(resistance, 2))

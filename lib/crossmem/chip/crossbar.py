@@ -1,0 +1,250 @@
+"""Crossbar arrays of differential memristor pairs: faults, programming, products."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from crossmem.checks import check_count, check_rate, check_rng
+from crossmem.chip.devices import DeviceModel
+from crossmem.chip.faults import FaultMap
+
+
+class ProgramReport(NamedTuple):
+    """What programming a crossbar took.
+
+    Attributes
+    ----------
+    target : numpy.ndarray of float, shape (n_out, n_in, 2)
+        Target conductances in µS.
+    pulses : numpy.ndarray of int, shape (n_out, n_in, 2)
+        SET and RESET pulses per device; each device was read once more than it was pulsed.
+    worst_error : float
+        Largest deviation of a weight from the one asked for, in units of G_max.
+    """
+
+    target: np.ndarray
+    pulses: np.ndarray
+    worst_error: float
+
+
+class Crossbar:
+    """A layer of weights as differential pairs of memristors on square tiles.
+
+    Weight (i, j) is (G+ - G-) / G_max of the pair that joins input j to output i. A crossbar is a
+    physical thing: programming changes it, and it holds the random generator of its own noise.
+    Make one with `fabricate`.
+    """
+
+    def __init__(self, conductance, stuck, *, rng, device, tile):
+        self.conductance = conductance
+        self.device = device
+        self.tile = tile
+        self.faults = None
+        self._stuck = stuck
+        self._rng = rng
+
+    @classmethod
+    def fabricate(cls, n_out, n_in, *, stuck_off=0.0, stuck_on=0.0, rng, device=None, tile=64):
+        """Make a crossbar whose devices are faulty at random, independently of each other.
+
+        Parameters
+        ----------
+        n_out, n_in : int
+            Size of the layer, at least 1 each.
+        stuck_off, stuck_on : float
+            Probability that one device is stuck in the off or on state; their sum is at most 1.
+        rng : numpy.random.Generator
+            Draws the faults. The noise of the crossbar has a generator spawned from it.
+        device : DeviceModel, optional
+            Constants of the cells; by default those of the paper.
+        tile : int
+            Rows and columns of a physical array, even, so that a pair shares a tile.
+
+        Notes
+        -----
+        Working devices leave fabrication in the off state. A stuck-off device has 0 µS and a
+        stuck-on one G_max exactly: the ends of the range, so that a fault takes no free parameter
+        and a stuck-on device offsets its weight as much as the range allows.
+
+        Raises
+        ------
+        ValueError
+            If a size is not an integer of at least 1, ``tile`` is odd, or the rates are outside
+            [0, 1] or sum to more than 1.
+        """
+        for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
+            check_count(value, name)
+        if tile % 2:
+            raise ValueError(f"tile is {tile} but must be even: a pair takes two columns of it")
+        check_rate(stuck_off, "stuck_off")
+        check_rate(stuck_on, "stuck_on")
+        if stuck_off + stuck_on > 1:
+            raise ValueError(
+                f"stuck_off {stuck_off:g} and stuck_on {stuck_on:g} sum to more than 1: "
+                "lower one of them"
+            )
+        check_rng(rng)
+        device = DeviceModel() if device is None else device
+        draw = rng.random((n_out, n_in, 2))
+        off, on = draw < stuck_off, draw >= 1 - stuck_on
+        conductance = np.where(on, device.g_max, 0.0)
+        return cls(conductance, off | on, rng=rng.spawn(1)[0], device=device, tile=tile)
+
+    @property
+    def shape(self):
+        """Shape (n_out, n_in) of the weight matrix."""
+        return self.conductance.shape[:2]
+
+    @property
+    def devices(self):
+        """Number of memristors."""
+        return self.conductance.size
+
+    @property
+    def tiles(self):
+        """Number of tiles the layer needs: inputs on rows, each output on two adjacent columns."""
+        n_out, n_in = self.shape
+        return ceil(n_in / self.tile) * ceil(2 * n_out / self.tile)
+
+    @property
+    def weights(self):
+        """Weights (n_out, n_in) physically present, in units of G_max."""
+        return self._difference(self.conductance)
+
+    def read_conductance(self):
+        """One noisy read of each device, in µS, shape (n_out, n_in, 2)."""
+        return self.device.read(self.conductance, self._rng)
+
+    def read_weights(self):
+        """Weights (n_out, n_in) from one noisy read of each device, in units of G_max."""
+        return self._difference(self.read_conductance())
+
+    def characterize(self):
+        """Find the stuck devices by writing and reading, as the paper's fault scan does.
+
+        Every device is programmed high and read, then programmed low and read. Below the stuck
+        threshold after the first it is stuck off; above half of G_max after the second (assumed,
+        the paper gives no limit) it is stuck on. Stored weights are lost. The map is returned and
+        remembered, so that `program` can compensate for the faults.
+
+        Returns
+        -------
+        FaultMap
+        """
+        device, reads, writes = self.device, 0, 0
+        found = []
+        for target in (device.g_max, 0.0):
+            written = self._write(np.full(self.conductance.shape, target), self._rng)
+            found.append(self.read_conductance())
+            writes += int(written.pulses.sum())
+            reads += int(written.pulses.sum()) + 2 * self.devices
+        after_high, after_low = found
+        stuck_off = after_high < device.stuck_threshold
+        stuck_on = ~stuck_off & (after_low > device.g_max / 2)
+        measured = np.clip((after_high + after_low) / 2, 0.0, device.g_max)
+        measured[~(stuck_off | stuck_on)] = np.nan
+        self.faults = FaultMap(stuck_off, stuck_on, measured, reads, writes, device.g_max)
+        return self.faults
+
+    def program(self, weights, rng=None):
+        """Write weights onto the crossbar by write-and-verify.
+
+        A positive weight goes to G+, a negative one to G-, and the partner is switched off. Where
+        the last `characterize` found one device of a pair stuck, the other one makes up for it as
+        far as its range allows.
+
+        Parameters
+        ----------
+        weights : array_like of float, shape (n_out, n_in)
+            Weights in units of G_max, within [-1, 1].
+        rng : numpy.random.Generator, optional
+            Draws the programming randomness; by default the generator of the crossbar.
+
+        Returns
+        -------
+        ProgramReport
+
+        Raises
+        ------
+        ValueError
+            If the weights have the wrong shape, contain NaN or leave [-1, 1].
+        """
+        weights = np.asarray(weights, dtype=float)
+        if weights.shape != self.shape:
+            raise ValueError(
+                f"weights have shape {weights.shape} but the crossbar {self.shape}: "
+                "fabricate one of the layer's size"
+            )
+        # The slack lets weights pass that were scaled to [-1, 1] in single precision.
+        wrong = weights[~(np.abs(weights) <= 1 + 1e-6)]
+        if wrong.size:
+            raise ValueError(
+                f"weight {wrong[0]:g} is outside [-1, 1] in units of G_max: "
+                "scale the layer by its largest magnitude"
+            )
+        target = self.targets(weights)
+        written = self._write(target, self._rng if rng is None else check_rng(rng))
+        return ProgramReport(target, written.pulses, float(np.abs(self.weights - weights).max()))
+
+    def multiply(self, x, *, read_noise=False):
+        """Analog product of a batch of inputs with the weights.
+
+        Each tile contributes the sum over its own rows; the sums are added digitally.
+
+        Parameters
+        ----------
+        x : array_like of float, shape (n, n_in)
+            Input voltages, or neuron states proportional to them.
+        read_noise : bool
+            Whether the devices show their read noise, drawn afresh for every product.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, n_out)
+            ``x @ weights.T`` in the unit of ``x`` times G_max.
+
+        Raises
+        ------
+        ValueError
+            If ``x`` is not a matrix of n_in columns.
+        """
+        x = np.asarray(x, dtype=float)
+        n_out, n_in = self.shape
+        if x.ndim != 2 or x.shape[1] != n_in:
+            raise ValueError(f"x has shape {x.shape}: give a matrix (n, {n_in}), one input per row")
+        weights = self.weights
+        product = np.zeros((len(x), n_out))
+        for row in range(0, n_in, self.tile):
+            rows = slice(row, row + self.tile)
+            product += x[:, rows] @ weights[:, rows].T
+        if read_noise:
+            # Independent Gaussian noise of the 2 n_in devices of an output adds up in squares.
+            spread = np.sqrt(2) * self.device.read_noise / self.device.g_max
+            size = spread * np.linalg.norm(x, axis=1, keepdims=True)
+            product += size * self._rng.standard_normal(product.shape)
+        return product
+
+    def targets(self, weights):
+        """Target conductances (n_out, n_in, 2) in µS that represent weights in [-1, 1] best."""
+        g_max = self.device.g_max
+        wanted = weights * g_max
+        plus, minus = np.maximum(wanted, 0.0), np.maximum(-wanted, 0.0)
+        if self.faults is None:
+            return np.clip(np.stack((plus, minus), axis=-1), 0.0, g_max)
+        stuck, known = self.faults.stuck, self.faults.stuck_conductance
+        plus = np.where(stuck[..., 1], known[..., 1] + wanted, plus)
+        minus = np.where(stuck[..., 0], known[..., 0] - wanted, minus)
+        # A stuck device is asked for what it has already, so that no pulse is wasted on it.
+        targets = np.where(stuck, known, np.stack((plus, minus), axis=-1))
+        return np.clip(targets, 0.0, g_max)
+
+    def _write(self, target, rng):
+        written = self.device.write_and_verify(target, self.conductance, rng, stuck=self._stuck)
+        self.conductance = written.conductance
+        return written
+
+    def _difference(self, conductance):
+        return (conductance[..., 0] - conductance[..., 1]) / self.device.g_max

@@ -1,0 +1,238 @@
+"""One memristor cell: reading, write-and-verify programming, retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+
+from crossmem.checks import check_count
+
+
+class WriteResult(NamedTuple):
+    """What write-and-verify left behind; every array has the shape of the cells.
+
+    Attributes
+    ----------
+    conductance : numpy.ndarray of float
+        Conductance in µS after programming and relaxation.
+    pulses : numpy.ndarray of int
+        SET and RESET pulses applied. Each verification is one read, so a cell took ``pulses + 1``.
+    verified : numpy.ndarray of bool
+        True where the last read, before relaxation, was within tolerance of the target.
+    """
+
+    conductance: np.ndarray
+    pulses: np.ndarray
+    verified: np.ndarray
+
+
+@dataclass(frozen=True)
+class DeviceModel:
+    """Constants of a 1T1M cell and the stochastic processes that follow from them.
+
+    The main paper (He et al. 2026) gives the range, the read voltage, the tolerance and the stuck
+    threshold. It does not describe single pulses, so their constants are calibrated: written once
+    from the off state to targets spread evenly over 0-150 µS, the read-out minus the target has the
+    mean (0.108 µS) and standard deviation (3.894 µS) of the paper's Fig. 6a.
+
+    Raises
+    ------
+    ValueError
+        If a constant is negative or not finite, one that others are divided by is zero, or
+        ``max_pulses`` is not an integer of at least 1.
+    """
+
+    g_max: float = 150.0  # µS, upper end of the weight range; paper, Methods
+    headroom: float = 10.0  # µS by which an over-SET can exceed g_max; assumed
+    read_voltage: float = 0.2  # V; paper, Methods
+    read_noise: float = 1.0  # µS, standard deviation of one read; assumed (1.7 ADC steps of 8 bits)
+    stuck_threshold: float = 5.0  # µS, below it after programming: stuck; paper, fault scan
+
+    tolerance: float = 5.0  # µS, accepted |read - target|; paper, Methods
+    max_pulses: int = 50  # per cell and programming; assumed
+    overdrive: float = 0.10  # V above the switching threshold at the first pulse; assumed
+    overdrive_step: float = 0.05  # V added by each further pulse of one polarity; assumed
+    set_gain: float = 80.0  # µS per V of overdrive and SET pulse; calibrated
+    reset_gain: float = 65.0  # µS per V of overdrive and RESET pulse; calibrated
+    pulse_spread: float = 0.4  # log-normal width of the pulse-to-pulse variation; assumed
+
+    relaxation: float = 2.5  # µS, spread of the change soon after programming; calibrated
+    quiet: float = 10.0  # µS, below it too little filament is left to move; assumed
+
+    walk: float = 1.0  # µS per square root of a decade, slow 1/f-like walk; assumed
+    walk_onset: float = 1.0  # s, when the first decade of the walk begins; assumed
+    drift_onset: float = 20.0  # s, t0 of the drift law; Nandakumar et al. 2019
+
+    def __post_init__(self):
+        check_constants(
+            self, positive=("g_max", "read_voltage", "quiet", "walk_onset", "drift_onset")
+        )
+        check_count(self.max_pulses, "max_pulses")
+
+    def read(self, conductance, rng):
+        """One read of each cell at the read voltage.
+
+        Parameters
+        ----------
+        conductance : array_like of float
+            True conductance in µS, any shape.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        numpy.ndarray
+            Measured conductance in µS. Noise of the read-out chain can make it slightly negative.
+        """
+        conductance = np.asarray(conductance, dtype=float)
+        return conductance + self.read_noise * rng.standard_normal(conductance.shape)
+
+    def write_and_verify(self, target, start, rng, stuck=False):
+        """Program cells towards their targets by read, compare, pulse (paper, Methods).
+
+        A cell outside the tolerance gets a SET pulse if it reads too low, a RESET pulse if too
+        high. Drain and gate voltage rise together with each further pulse of one polarity, which
+        one overdrive stands for; it starts afresh when the polarity turns (assumed), or overshoots
+        would grow without end. Afterwards the pulsed cells relax, as Wan et al. 2022 (Nature 608,
+        Extended Data Fig. 3) measured.
+
+        Parameters
+        ----------
+        target : array_like of float
+            Target conductance in µS, within [0, g_max].
+        start : array_like of float
+            Conductance in µS before programming.
+        rng : numpy.random.Generator
+        stuck : array_like of bool
+            Cells that no pulse moves. All three arrays broadcast against each other.
+
+        Returns
+        -------
+        WriteResult
+
+        Raises
+        ------
+        ValueError
+            If a target is outside [0, g_max] or a start is negative, or either is NaN.
+        """
+        self._check_range(target, self.g_max, "target")
+        self._check_range(start, np.inf, "start")
+        target, start, stuck = np.broadcast_arrays(target, start, stuck)
+        shape, target, stuck = target.shape, target.ravel(), stuck.ravel().astype(bool)
+        conductance = np.array(start, dtype=float).ravel()
+        pulses = np.zeros(conductance.size, dtype=int)
+        streak = np.zeros(conductance.size, dtype=int)  # length of the run of SETs, or minus RESETs
+        active = np.arange(conductance.size)
+        for count in range(self.max_pulses + 1):
+            deficit = target[active] - self.read(conductance[active], rng)
+            outside = np.abs(deficit) > self.tolerance
+            active, polarity = active[outside], np.sign(deficit[outside]).astype(int)
+            if not active.size or count == self.max_pulses:
+                break
+            turned = streak[active] * polarity < 0
+            streak[active] = np.where(turned, polarity, streak[active] + polarity)
+            pulsed = self._pulse(conductance[active], streak[active], rng)
+            conductance[active] = np.where(stuck[active], conductance[active], pulsed)
+            pulses[active] += 1
+        verified = np.ones(conductance.size, dtype=bool)
+        verified[active] = False
+        relaxed = self._wander(conductance, self.relaxation * rng.standard_normal(pulses.size))
+        conductance = np.where((pulses > 0) & ~stuck, relaxed, conductance)
+        return WriteResult(*(a.reshape(shape) for a in (conductance, pulses, verified)))
+
+    def retention(self, conductance, times, rng, nu=0.0):
+        """Conductance of programmed cells as time passes.
+
+        A random walk in the logarithm of time, the signature of 1/f noise, spreads the cells
+        without moving their median. ``nu`` adds the power law of phase-change cells,
+        ``G(t) = G (1 + t / t0)**-nu`` with exponents 0.049-0.1 (Nandakumar et al. 2019), for
+        contrast: the paper's cells show none (Fig. 2f).
+
+        Parameters
+        ----------
+        conductance : array_like of float
+            Conductance in µS at time 0, any shape.
+        times : array_like of float, shape (n_times,)
+            Seconds since programming, non-negative and increasing.
+        rng : numpy.random.Generator
+        nu : float
+            Drift exponent, 0 for none.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_times, *conductance.shape)
+            Conductance in µS.
+
+        Raises
+        ------
+        ValueError
+            If a conductance or ``nu`` is negative, or the times are negative or not increasing.
+        """
+        self._check_range(conductance, np.inf, "conductance")
+        times = np.asarray(times, dtype=float)
+        if times.ndim != 1 or not (times >= 0).all() or not (np.diff(times) > 0).all():
+            raise ValueError(f"times are {times} s: give one increasing row of non-negative times")
+        if not nu >= 0:
+            raise ValueError(f"nu is {nu} but must be non-negative: 0 means no drift")
+        conductance = np.asarray(conductance, dtype=float)
+        decades = np.log10(1 + times / self.walk_onset)
+        increments = rng.standard_normal((times.size, *conductance.shape))
+        column = (-1, *(1,) * conductance.ndim)
+        increments *= np.sqrt(np.diff(decades, prepend=0.0)).reshape(column)
+        walked = self._wander(conductance, self.walk * np.cumsum(increments, axis=0))
+        return walked * ((1 + times / self.drift_onset) ** -nu).reshape(column)
+
+    def iv_linear(self, conductance, voltages, rng):
+        """Currents of programmed cells at voltages too small to switch them (Fig. 2e).
+
+        Parameters
+        ----------
+        conductance : array_like of float
+            Conductance in µS, any shape.
+        voltages : array_like of float, shape (n_voltages,)
+            Voltage in V.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        numpy.ndarray, shape (*conductance.shape, n_voltages)
+            Current in µA, with the current noise that ``read_noise`` stands for.
+        """
+        current = np.multiply.outer(np.asarray(conductance, float), np.asarray(voltages, float))
+        current_noise = self.read_noise * self.read_voltage
+        return current + current_noise * rng.standard_normal(current.shape)
+
+    def _pulse(self, conductance, streak, rng):
+        """Conductance after one pulse, the ``|streak|``-th in a row of its polarity."""
+        overdrive = self.overdrive + self.overdrive_step * (np.abs(streak) - 1)
+        gain = np.where(streak > 0, self.set_gain, -self.reset_gain)
+        spread = rng.lognormal(0.0, self.pulse_spread, streak.shape)
+        return self._confine(conductance + gain * overdrive * spread)
+
+    def _wander(self, conductance, change):
+        """Conductance after random ``change`` in µS, which a nearly empty filament hardly feels."""
+        return self._confine(conductance - np.expm1(-conductance / self.quiet) * change)
+
+    def _confine(self, conductance):
+        return np.clip(conductance, 0.0, self.g_max + self.headroom)
+
+    def _check_range(self, conductance, limit, name):
+        conductance = np.asarray(conductance, dtype=float)
+        wrong = conductance[~((conductance >= 0) & (conductance <= limit))]
+        if wrong.size:
+            raise ValueError(
+                f"{name} conductance {wrong.flat[0]:g} µS is outside [0, {limit:g}] µS: "
+                "scale it into the range of the device"
+            )
+
+
+def check_constants(model, positive):
+    for field in fields(model):
+        value = getattr(model, field.name)
+        least = "above 0" if field.name in positive else "at least 0"
+        if not np.isfinite(value) or value < 0 or (field.name in positive and value == 0):
+            raise ValueError(
+                f"{field.name} is {value!r}: give a finite number {least}, "
+                "in the unit noted beside its default"
+            )

@@ -1,0 +1,160 @@
+"""What a scan finds of a chip, and the weights that its pairs can still reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmem.checks import check_count, check_rate, check_rng
+
+
+@dataclass(frozen=True, eq=False)
+class WeightLimits:
+    """The interval that each weight of a layer can reach.
+
+    Parameters
+    ----------
+    low, high : array_like of float, shape (n_out, n_in)
+        Smallest and largest reachable weight in units of G_max; infinite where unbounded. Kept as
+        read-only copies.
+
+    Raises
+    ------
+    ValueError
+        If the two are not matrices of one shape, contain NaN, or ``low > high`` anywhere.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def __post_init__(self):
+        for name in ("low", "high"):
+            bound = np.array(getattr(self, name), dtype=float)
+            bound.flags.writeable = False
+            object.__setattr__(self, name, bound)
+        if self.low.ndim != 2 or self.low.shape != self.high.shape or not self.low.size:
+            raise ValueError(
+                f"low has shape {self.low.shape} and high {self.high.shape}: "
+                "both must be non-empty matrices of the same shape (n_out, n_in)"
+            )
+        if np.isnan(self.low).any() or np.isnan(self.high).any():
+            raise ValueError("the limits contain NaN: use -inf and inf for an unbounded weight")
+        wrong = np.argwhere(self.low > self.high)
+        if len(wrong):
+            i, j = (int(k) for k in wrong[0])
+            raise ValueError(
+                f"low {self.low[i, j]:g} exceeds high {self.high[i, j]:g} at weight ({i}, {j}), "
+                f"and {len(wrong)} weight(s) in all: exchange the two bounds"
+            )
+
+    @classmethod
+    def masked(cls, shape, rate, rng):
+        """Limits of the paper's fault model: a faulty weight is exactly zero, the others free.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape (n_out, n_in) of the weight matrix.
+        rate : float
+            Probability in [0, 1] that a weight is masked, independently of the others.
+        rng : numpy.random.Generator
+            Draws the mask.
+
+        Notes
+        -----
+        He et al. 2026, section on hardware-adaptive learning and Methods: weights at stuck devices
+        are set to zero and left out of training.
+        """
+        n_out, n_in = shape
+        check_count(n_out, "n_out")
+        check_count(n_in, "n_in")
+        check_rate(rate, "rate")
+        bound = np.where(check_rng(rng).random((n_out, n_in)) < rate, 0.0, np.inf)
+        return cls(-bound, bound)
+
+    @property
+    def shape(self):
+        """Shape (n_out, n_in) of the weight matrix."""
+        return self.low.shape
+
+    @property
+    def working(self):
+        """Boolean matrix (n_out, n_in): true where the weight can be changed at all."""
+        return self.low < self.high
+
+    def clip(self, weights):
+        """Copy of ``weights`` (n_out, n_in) with each moved to the nearest reachable value."""
+        weights = np.asarray(weights)
+        if weights.shape != self.shape:
+            raise ValueError(
+                f"weights have shape {weights.shape} but the limits {self.shape}: "
+                "use limits made for this layer"
+            )
+        return np.clip(weights, self.low, self.high)
+
+    def without_self_connections(self):
+        """The same limits with the diagonal fixed as near to zero as it can be.
+
+        A Hopfield layer has no self-connections; only where both devices of a diagonal pair are
+        stuck does the chip leave one.
+
+        Raises
+        ------
+        ValueError
+            If the matrix is not square.
+        """
+        if self.shape[0] != self.shape[1]:
+            raise ValueError(
+                f"limits of shape {self.shape} have no self-connections: give a square layer"
+            )
+        diagonal = np.eye(self.shape[0], dtype=bool)
+        nearest = self.clip(np.zeros(self.shape))
+        return WeightLimits(
+            np.where(diagonal, nearest, self.low), np.where(diagonal, nearest, self.high)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FaultMap:
+    """What a characterisation found; device arrays have the shape (n_out, n_in, 2), G+ before G-.
+
+    Parameters
+    ----------
+    stuck_off, stuck_on : numpy.ndarray of bool
+        Devices that stay low when programmed high, and high when programmed low.
+    stuck_conductance : numpy.ndarray of float
+        Measured conductance in µS of the stuck devices, NaN for the working ones.
+    reads, writes : int
+        Reads and pulses that the characterisation took, over all devices.
+    g_max : float
+        Upper end of the weight range in µS.
+    """
+
+    stuck_off: np.ndarray
+    stuck_on: np.ndarray
+    stuck_conductance: np.ndarray
+    reads: int
+    writes: int
+    g_max: float
+
+    @property
+    def stuck(self):
+        """Boolean array (n_out, n_in, 2): true for every stuck device."""
+        return self.stuck_off | self.stuck_on
+
+    def weight_limits(self):
+        """The interval of weights, in units of G_max, that each pair can still represent.
+
+        A working device reaches [0, 1], a stuck one only its own conductance g, and a weight is
+        the difference of two devices: [-1, 1] for a working pair, [g - 1, g] with G+ stuck,
+        [-g, 1 - g] with G- stuck, and one point with both.
+        """
+        least = np.where(self.stuck, self.stuck_conductance / self.g_max, 0.0)
+        most = np.where(self.stuck, self.stuck_conductance / self.g_max, 1.0)
+        return WeightLimits(least[..., 0] - most[..., 1], most[..., 0] - least[..., 1])
+
+    def masked(self):
+        """The paper's rule: zero for a pair with a stuck device, no bound for the others."""
+        bound = np.where(self.stuck.any(axis=-1), 0.0, np.inf)
+        return WeightLimits(-bound, bound)

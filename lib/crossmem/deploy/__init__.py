@@ -1,0 +1,1 @@
+"""A network on a chip: functions from network to network."""

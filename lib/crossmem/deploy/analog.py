@@ -1,0 +1,123 @@
+"""A programmed network behind converters, read noise and line resistance."""
+
+import copy
+from dataclasses import KW_ONLY, dataclass, replace
+
+import numpy as np
+
+from crossmem.checks import check_count, check_rng
+from crossmem.chip.circuit import effective_pairs
+from crossmem.chip.converters import quantize
+from crossmem.networks.network import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class AnalogLayer(Layer):
+    """A layer whose products pass through converters, tile by tile.
+
+    Each tile drives its rows, converts the current of each of its columns, G+ and G- apart, and
+    hands the numbers on; differences and sums over tiles are digital. Asynchronous recall, which
+    corrects a product instead of measuring it, is refused.
+
+    Parameters
+    ----------
+    weights, bias, gain
+        As in `dynamics.Layer`.
+    pairs : array (n_out, n_in, 2)
+        Conductances of G+ and G- as the lines let them be seen, in units of G_max.
+    dac_bits, adc_bits : int or None
+        As in `Peripherals`. Inputs are within [-1, 1].
+    noise : float
+        Standard deviation of one read of a device, in units of G_max.
+    full_scale : float
+        Largest column current that the output converters represent, in units of G_max and inputs.
+    tile : int
+        Rows of a tile.
+    rng : numpy.random.Generator
+        Draws the read noise.
+    """
+
+    synchronous_only = True
+    _: KW_ONLY
+    pairs: np.ndarray
+    dac_bits: int | None = None
+    adc_bits: int | None = None
+    noise: float = 0.0
+    full_scale: float = 1.0
+    tile: int = 64
+    rng: np.random.Generator | None = None
+
+    def __post_init__(self):
+        check_count(self.tile, "tile")
+        if self.noise:
+            check_rng(self.rng)
+
+    def field(self, states):
+        """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
+        inputs = quantize(states, self.dac_bits, 1.0)
+        total = np.zeros((len(inputs), len(self.pairs)))
+        for currents in self.column_currents(inputs):
+            read = quantize(currents, self.adc_bits, self.full_scale)
+            total += read[..., 0] - read[..., 1]
+        return (self.gain * total + self.bias).astype(self.weights.dtype)
+
+    def column_currents(self, inputs):
+        """Currents of every tile's columns, noise included: one array (n, n_out, 2) per tile."""
+        n_out, n_in, _ = self.pairs.shape
+        for first in range(0, n_in, self.tile):
+            rows = slice(first, first + self.tile)
+            columns = self.pairs[:, rows].transpose(1, 0, 2).reshape(-1, 2 * n_out)
+            currents = inputs[:, rows] @ columns
+            if self.noise:
+                # Independent noise of the devices of a column adds up in squares.
+                size = self.noise * np.linalg.norm(inputs[:, rows], axis=1, keepdims=True)
+                currents += size * self.rng.standard_normal(currents.shape)
+            yield currents.reshape(-1, n_out, 2)
+
+
+def with_peripherals(on_chip, crossbars, peripherals, patterns, rng):
+    """A programmed memory whose products pass through the chip's peripherals.
+
+    Parameters
+    ----------
+    on_chip : AssociativeMemory
+        As returned by `memories.program`.
+    crossbars : list of Crossbar
+        The ones it was programmed on.
+    peripherals : Peripherals
+    patterns : array (P, N)
+        Stored patterns. The largest column current that they cause, without noise, is the range of
+        all output converters of a layer; a corrupted cue can exceed it.
+    rng : numpy.random.Generator
+        Draws the read noise.
+
+    Returns
+    -------
+    AssociativeMemory
+        A copy with the same interface; its recall is to be synchronous.
+    """
+    check_rng(rng)
+    chip, below = copy.copy(on_chip), np.asarray(patterns, dtype=float)
+    chip.layers_ = []
+    for layer, crossbar in zip(on_chip.layers_, crossbars, strict=True):
+        seen = _seen(crossbar, crossbar.conductance, peripherals.wire_resistance)
+        quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, tile=crossbar.tile, **seen)
+        largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
+        measured = replace(
+            quiet,
+            dac_bits=peripherals.dac_bits,
+            adc_bits=peripherals.adc_bits,
+            noise=peripherals.read_noise / crossbar.device.g_max,
+            full_scale=float(largest) or 1.0,  # no current at all has no scale
+            rng=rng,
+        )
+        chip.layers_.append(measured)
+        below = np.tanh(quiet.field(below))
+    return chip
+
+
+def _seen(crossbar, conductance, wire_resistance):
+    """Weights and pairs, in units of G_max, that conductances in µS show through the lines."""
+    pairs = effective_pairs(conductance, wire_resistance=wire_resistance, tile=crossbar.tile)
+    pairs = pairs / crossbar.device.g_max
+    return {"weights": (pairs[..., 0] - pairs[..., 1]).astype(np.float32), "pairs": pairs}

@@ -1,0 +1,161 @@
+"""Synchronous against asynchronous recall."""
+
+import numpy as np
+import xarray as xr
+
+from crossmem.checks import check_count
+from crossmem.experiments.setup import (
+    corruption,
+    draw_pool,
+    hidden_sizes,
+    make_memory,
+    masked_limits,
+)
+from crossmem.labels import quantity
+from crossmem.networks.network import UPDATES, activate, cosine
+from crossmem.networks.stability import settling_time
+from crossmem.randomness import generator
+
+
+def update_schemes(
+    *,
+    dataset,
+    neurons,
+    patterns,
+    layers=1,
+    hidden=None,
+    fault_rate=0.0,
+    flip_rate,
+    cues,
+    iterations,
+    optimizer="adam",
+    steps=None,
+    learning_rate=None,
+    seed,
+):
+    """Synchronous against asynchronous recall of the same cues (Suppl. Note 3, Fig. 6c, 6d).
+
+    An update of the whole state is one synchronous step, or as many single ones as there are
+    neurons. The schemes are those of `dynamics.recall` and `random_draws`, which may take longer.
+
+    Parameters
+    ----------
+    dataset, neurons, patterns, layers, hidden, fault_rate, flip_rate, cues
+        As in `experiments.stored_quality`.
+    iterations : int
+        Largest number of updates of the whole state, at least 2.
+    optimizer, steps, learning_rate, seed
+        As in `experiments.storage_capacity`.
+
+    Returns
+    -------
+    dict
+        By update scheme: final ``cosine``; ``updates`` of the whole state until it is known to
+        rest, the one that finds nothing to change included; ``moving``, those until the last
+        change; ``changes`` of single neurons on the way; the ``oscillating`` share of recalls that
+        end in a cycle of period two.
+    """
+    check_count(iterations, "iterations", least=2)
+    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
+    memory = make_memory("adaptive", seed, hidden=hidden_sizes(neurons, layers, hidden), **training)
+    stored = draw_pool(dataset, neurons, seed, patterns)
+    memory.fit(stored, limits=masked_limits(memory.layer_shapes(neurons), fault_rate, seed))
+    rng = generator(seed, "update schemes", neurons, patterns, flip_rate)
+    wanted = np.tile(stored, (cues, 1))
+    starts = corruption("sign", flip_rate)(wanted, rng)
+    found = []
+    for scheme in UPDATES:
+        trace = memory.recall(starts, iterations=iterations, update=scheme, rng=rng, trace=True)
+        moving = settling_time(trace)
+        found.append(
+            {
+                "cosine": cosine(trace[-1], wanted),
+                "updates": np.minimum(moving + 1, iterations),
+                "moving": moving,
+                "changes": (trace[1:] != trace[:-1]).sum(axis=(0, 2)),
+                "oscillating": in_a_cycle(trace),
+            }
+        )
+    # Random draws visit every neuron once in as many updates as this harmonic number.
+    limit = round(iterations * neurons * (1 / np.arange(1, neurons + 1)).sum())
+    states, drawn = random_draws(memory.layers_, starts, limit, rng)
+    found.append(
+        {
+            "cosine": cosine(states, wanted),
+            "updates": drawn["known"] / neurons,
+            "moving": drawn["last"] / neurons,
+            "changes": drawn["changes"],
+            "oscillating": np.zeros(len(states)),
+        }
+    )
+    names = {
+        "cosine": ("1", "cosine similarity after recall"),
+        "updates": ("1", "updates of the whole state until it is known to rest"),
+        "moving": ("1", "updates of the whole state until the last change"),
+        "changes": ("1", "changes of single neurons until the state rests"),
+        "oscillating": ("1", "share of recalls in a cycle of period two"),
+    }
+    return {
+        name: xr.DataArray(
+            quantity([float(one[name].mean()) for one in found], *names[name], "scheme"),
+            coords={"scheme": [*UPDATES, "random draws"]},
+        )
+        for name in names
+    }
+
+
+def in_a_cycle(trace):
+    """Whether each recall of a trace (iterations + 1, n, N) ends in a cycle of period two."""
+    moved = (trace[-1] != trace[-2]).any(axis=1)
+    return moved & (trace[-1] == trace[-3]).all(axis=1)
+
+
+def random_draws(layers, cues, limit, rng):
+    """Asynchronous recall of sign neurons, each drawn at random with replacement (Hopfield 1982).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    cues : array (n, N)
+    limit : int
+        Largest number of draws.
+    rng : numpy.random.Generator
+        Every recall draws its own neurons.
+
+    Returns
+    -------
+    array (n, N), dict of arrays (n,) of int
+        Final states; the draw of the ``last`` change, the draw at which the state is ``known`` to
+        rest, because every neuron was drawn since (or the limit), and the number of ``changes``.
+    """
+    first, last = layers[0], layers[-1]
+    states = np.array(cues, dtype=first.weights.dtype)
+    sums, every = states @ first.weights.T, np.arange(len(states))
+    fresh = np.zeros(states.shape, dtype=bool)  # neurons drawn since the last change
+    unseen = np.full(len(states), states.shape[1])
+    found = {name: np.zeros(len(states), dtype=int) for name in ("last", "changes")}
+    found["known"] = np.full(len(states), limit)
+    for draw in range(1, limit + 1):
+        neuron = rng.integers(states.shape[1], size=len(states))
+        if len(layers) == 1:
+            below = sums[every, neuron]
+        else:
+            hidden = np.tanh(first.gain * sums + first.bias)
+            for layer in layers[1:-1]:
+                hidden = np.tanh(layer.field(hidden))
+            below = np.einsum("nh,nh->n", hidden, last.weights[neuron])
+        before = states[every, neuron]
+        after = activate(last.gain * below + last.bias[neuron], before, "sign", last.gain)
+        unseen -= ~fresh[every, neuron]
+        fresh[every, neuron] = True
+        if (changed := np.flatnonzero(after != before)).size:
+            at = neuron[changed]
+            states[changed, at] = after[changed]
+            sums[changed] += (after - before)[changed, None] * first.weights[:, at].T
+            found["last"][changed] = draw
+            found["changes"][changed] += 1
+            fresh[changed], unseen[changed] = False, states.shape[1]
+        found["known"][(unseen == 0) & (found["known"] == limit)] = draw
+        if not unseen.any():
+            break
+    return states, found

@@ -1,0 +1,183 @@
+"""Image files: found or fetched, checked, read, and turned into pools of patterns."""
+
+import gzip
+import hashlib
+import math
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+_SHA256 = {
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    "train-images-idx3-ubyte.gz": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    # Members of the official archive "gzip.zip"; two public lists of checksums agree on them.
+    "emnist-letters-test-images-idx3-ubyte.gz": (
+        "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d"
+    ),
+    "emnist-letters-test-labels-idx1-ubyte.gz": (
+        "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb"
+    ),
+}
+
+
+_MNIST_MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+
+
+# The official EMNIST download is one archive of 540 MB; these mirrors serve its members singly.
+_EMNIST_MIRRORS = (
+    "https://huggingface.co/datasets/Royc30ne/emnist-letters/resolve/main/",
+    "https://huggingface.co/datasets/tanganke/emnist_letters/resolve/"
+    "0527717d2eab6213e6a5d92ca4edbc5907caf2f5/raw/",
+)
+
+
+@dataclass(frozen=True)
+class _ImageFiles:
+    """Where a set of 28 x 28 images lives: its two IDX files and the places that serve them."""
+
+    prefix: str
+    mirrors: tuple[str, ...]
+    transposed: bool = False
+
+
+IMAGE_FILES = {
+    "mnist": _ImageFiles("t10k", _MNIST_MIRRORS),
+    "mnist-train": _ImageFiles("train", _MNIST_MIRRORS),
+    "emnist": _ImageFiles("emnist-letters-test", _EMNIST_MIRRORS, transposed=True),
+}
+
+
+# Both caches matter to a sweep, whose every grid point asks for the same few pools. They keep
+# compact types; what a caller receives is always a fresh float64 copy.
+@lru_cache(maxsize=8)
+def image_pool(name, size, binary):
+    """Preprocessed pool, shape (n, size * size): int8 if binary, else float32."""
+    images, _, white = grey_images(name)
+    pixels = np.stack([_resize(image, size) for image in images]).reshape(len(images), -1)
+    pixels = pixels.clip(0, white)  # bicubic interpolation overshoots at sharp edges
+    if not binary:
+        return 2 * pixels / np.float32(white) - 1
+    mean = pixels.mean(axis=1, keepdims=True, dtype=np.float64)
+    return np.where(pixels > mean, 1, -1).astype(np.int8)
+
+
+def _resize(image, size):
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+
+
+@lru_cache(maxsize=4)
+def grey_images(name):
+    """Images (n, side, side) as float32 grey levels, labels (n,), and the grey level of white."""
+    if name == "digits":
+        digits = load_digits()
+        return digits.images.astype(np.float32), digits.target, 16
+    source = IMAGE_FILES[name]
+    images = read_idx(_locate(f"{source.prefix}-images-idx3-ubyte.gz", source.mirrors))
+    labels = read_idx(_locate(f"{source.prefix}-labels-idx1-ubyte.gz", source.mirrors))
+    if images.shape != (*labels.shape, 28, 28):
+        raise ValueError(
+            f"Images of {name!r} have shape {images.shape} for {labels.shape} labels, but (n, 28, "
+            "28) for (n,) is needed; fetch both files again."
+        )
+    if source.transposed:  # EMNIST stores its images column by column
+        images = images.transpose(0, 2, 1)
+    return images[:, 2:26, 2:26].astype(np.float32), labels, 255
+
+
+def read_idx(path):
+    """Read a gzipped IDX file of unsigned bytes, the format of MNIST.
+
+    The header is two zero bytes, the type code 0x08, the number of dimensions, then each dimension
+    as a big-endian 32-bit integer (http://yann.lecun.com/exdb/mnist/).
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    ndarray of uint8, read-only, with the dimensions of the header
+
+    Raises
+    ------
+    ValueError
+        No gzip file, truncated, another type of element, or a length that denies the header.
+    """
+    try:
+        with gzip.open(path) as file:
+            data = file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is truncated or no gzip file; fetch it again.") from error
+    if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
+        raise ValueError(f"{path} has no IDX header of unsigned bytes; fetch it again.")
+    start = 4 + 4 * data[3]
+    shape = struct.unpack(f">{data[3]}I", data[4:start])
+    if len(data) - start != math.prod(shape):
+        raise ValueError(
+            f"{path} holds {len(data) - start} bytes of data, but its header announces "
+            f"{math.prod(shape)}; fetch it again."
+        )
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def _locate(filename, mirrors):
+    """Path of a verified copy of `filename`: the user's own, a cached one, or a new download."""
+    folder = os.environ.get("CROSSMEM_DATA")
+    if not folder:
+        return _download(filename, mirrors)
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(
+            f"CROSSMEM_DATA is {folder!r}, but that is no folder; correct it or unset it."
+        )
+    own = Path(folder, filename)
+    if not own.is_file():
+        return _download(filename, mirrors)
+    with own.open("rb") as file:
+        intact = hashlib.file_digest(file, "sha256").hexdigest() == _SHA256[filename]
+    if not intact:
+        raise ValueError(
+            f"{own} has the wrong SHA-256 checksum, so it is corrupt or truncated; it was left "
+            "as it is: replace it, or unset CROSSMEM_DATA to download it."
+        )
+    return own
+
+
+def _download(filename, mirrors):
+    """Fetch from the first mirror that sends the right bytes; pooch discards any other file."""
+    import pooch  # here, because it warns in every notebook kernel that has no ipywidgets
+
+    own_mirror = os.environ.get("CROSSMEM_MIRROR")
+    failures = []
+    for mirror in (own_mirror, *mirrors) if own_mirror else mirrors:
+        try:
+            return pooch.retrieve(
+                f"{mirror.rstrip('/')}/{filename}",
+                known_hash=f"sha256:{_SHA256[filename]}",
+                fname=filename,
+                path=pooch.os_cache("crossmem"),
+                downloader=pooch.HTTPDownloader(timeout=10),
+            )
+        except OSError as error:  # requests derives its errors from OSError, some from both
+            failures.append(f"{mirror}: {type(error).__name__}")
+        except ValueError:
+            failures.append(f"{mirror}: wrong checksum, file discarded")
+    raise OSError(
+        f"{filename} is not to be had ({'; '.join(failures)}); set CROSSMEM_DATA to a folder that "
+        "holds it, or use 'digits', which needs no download."
+    )

@@ -1,0 +1,66 @@
+"""Units and long names of results: every variable of a dataset carries both."""
+
+import xarray as xr
+
+from crossmem.checks import nearest
+
+#: Units and long names of the coordinates that many experiments share.
+COORDINATES = {
+    "seed": ("1", "seed of the repetition"),
+    "neurons": ("1", "number of neurons N"),
+    "hidden": ("1", "number of hidden neurons"),
+    "layers": ("1", "layers of weights"),
+    "patterns": ("1", "number of stored patterns P"),
+    "fault_rate": ("1", "fraction of faulty cells"),
+    "flip_rate": ("1", "fraction of flipped bits in the cue"),
+    "noise": ("1", "standard deviation of the noise on the cue"),
+    "cue_noise": ("1", "corruption of the cue"),
+    "conductance_error": ("µS", "standard deviation of the conductance error"),
+    "iteration": ("1", "recall iteration"),
+    "method": ("1", "learning method"),
+    "source": ("1", "origin of the patterns"),
+    "dataset": ("1", "origin of the patterns"),
+    "outcome": ("1", "where the recall ends"),
+    "level": ("1", "corruption of the cue"),
+    "criterion": ("1", "success criterion"),
+    "optimizer": ("1", "optimiser of the training"),
+    "learning_rate": ("1", "learning rate"),
+}
+
+
+def describe(dataset, **meanings):
+    """Attach units and long names to the variables of a dataset.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Changed in place. Shared coordinates (`COORDINATES`) that bear no name yet get theirs.
+    **meanings : tuple of (str, str)
+        Units (``"1"`` for a pure number) and long name, by variable.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same dataset.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in the dataset.
+    """
+    for name, (units, long_name) in meanings.items():
+        if name not in dataset.variables:
+            raise ValueError(
+                f"the dataset has no variable {name!r}: did you mean "
+                f"{nearest(name, dataset.variables)!r}?"
+            )
+        dataset[name].attrs.update(units=units, long_name=long_name)
+    for name in COORDINATES.keys() & dataset.variables.keys():
+        units, long_name = COORDINATES[name]
+        dataset[name].attrs = {"units": units, "long_name": long_name, **dataset[name].attrs}
+    return dataset
+
+
+def quantity(value, units, long_name, dims=()):
+    """A labelled result; every variable of a dataset carries its units and its full name."""
+    return xr.Variable(dims, value, {"units": units, "long_name": long_name})

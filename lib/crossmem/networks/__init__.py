@@ -1,0 +1,1 @@
+"""What learns and recalls; it knows of chips only `WeightLimits`."""

@@ -1,0 +1,228 @@
+"""Optimal weights of a single layer within the limits of a chip, one small problem per neuron."""
+
+import numpy as np
+from scipy.optimize import minimize, nnls
+from scipy.special import log_ndtr
+
+from crossmem.checks import check_positive
+from crossmem.networks.base import AssociativeMemory
+from crossmem.networks.network import Layer
+
+# Spread of a programmed device in units of G_max: 3.894 µS of 150 µS (paper, Fig. 6a).
+PROGRAMMING_ERROR = 0.026
+
+
+# Price of a squared shortfall where not all margins can be positive: shortfalls alone decide.
+LAST_RESORT = 1e4
+
+
+TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
+
+
+class NeuronByNeuron:
+    """What two memories share that solve one small problem per neuron, within its limits."""
+
+    def _check_parameters(self):
+        check_positive(self.flip_rate, "flip_rate", 0.05)
+        if self.flip_rate >= 0.5:
+            raise ValueError(
+                f"flip_rate is {self.flip_rate}, but from 0.5 on a cue tells nothing of its "
+                "pattern: give less"
+            )
+        check_positive(self.programming_error, "programming_error", PROGRAMMING_ERROR)
+
+    def _learn(self, patterns, limits):
+        low, high = (np.clip(bound, -1.0, 1.0) for bound in (limits[0].low, limits[0].high))
+        patterns = patterns.astype(float)
+        weights = np.empty(low.shape)
+        for neuron, own in enumerate(zip(low, high, strict=True)):
+            weights[neuron] = self._row(patterns[:, neuron, None] * patterns, *own)
+        weights = limits[0].clip(weights.astype(np.float32)).astype(np.float32)
+        kept = weights.astype(float)
+        flips, noise = self._noise(len(kept))
+        least = (patterns * (patterns @ kept.T)).min(axis=0)
+        self.stability_ = least / np.sqrt(flips * (kept**2).sum(axis=1) + noise)
+        return [Layer(weights, np.zeros(len(weights), np.float32), 1.0)]
+
+    def _noise(self, inputs):
+        """The field's variance per squared weight, and that of the programming errors."""
+        return 4 * self.flip_rate * (1 - self.flip_rate), inputs * self.programming_error**2
+
+
+class MaxMarginMemory(NeuronByNeuron, AssociativeMemory):
+    """The most stable single layer that a chip can hold: one quadratic program per neuron.
+
+    Neuron i with incoming weights w gives pattern p the margin x_i^p Σ_j w_j x_j^p. A cue whose
+    bits are flipped with probability f spreads the field by √(4f(1 - f))·|w|, and weights that
+    miss their targets by ε spread it by ε√n. The stability is the least margin m over the two:
+
+        max over w in its box of  m / √(4f(1 - f)|w|² + ε²n),  m = min_p x_i^p Σ_j w_j x_j^p.
+
+    Without a box the scale of w drops out as ε → 0, and this is the perceptron of optimal
+    stability, a support vector machine. A box of weights [low, high] is not free of scale: a
+    larger m needs weights that run into it, a smaller one drowns in the stuck weights, which are
+    part of |w|², and in ε. No search over m is needed: with u = w/m and s = 1/m the same problem is
+
+        min 4f(1 - f)|u|² + ε²n s²,  x_i^p Σ_j u_j x_j^p ≥ 1,  s·low ≤ u ≤ s·high,
+
+    the point nearest to the origin under linear inequalities, which non-negative least squares
+    finds in finitely many steps (Lawson & Hanson 1974, chapter 23, problem LDP). Weights that
+    cannot change, stuck pairs and the diagonal, are s times a constant.
+
+    Where no weights in the box give every pattern a positive margin, the shortfalls of the margins
+    from m enter, squared: ``penalty`` is their price, and None makes them a last resort.
+
+    Parameters
+    ----------
+    flip_rate : float
+        Probability f, in (0, 0.5), with which a bit of a cue is flipped.
+    programming_error : float
+        Standard deviation ε of a weight in units of G_max, above 0.
+    penalty : float or None
+        Price of a squared shortfall, in units where the objective above is 1/stability². A low one
+        gives up on a few patterns to make the others more stable. None allows none where it can.
+
+    Attributes
+    ----------
+    stability_ : array (N,)
+        Least margin of each neuron over the spread of its field; negative where a pattern is lost.
+
+    Notes
+    -----
+    Limits of ±inf count as ±1: free weights are scaled to the largest conductance before they are
+    programmed.
+    """
+
+    def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR, penalty=None):
+        self.flip_rate = flip_rate
+        self.programming_error = programming_error
+        self.penalty = penalty
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.penalty is not None:
+            check_positive(self.penalty, "penalty", 10.0)
+
+    def _row(self, signed, low, high):
+        """Weights of one neuron; see `most_stable`."""
+        return most_stable(signed, low, high, *self._noise(len(low)), self.penalty)
+
+
+class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
+    """The single layer on a chip that most probably returns every pattern in one update.
+
+    With a Gaussian field (see `MaxMarginMemory`), neuron i returns its bit of a corrupted pattern
+    with probability Φ(κ_p),
+
+        κ_p = (1 - 2f) x_i^p Σ_j w_j x_j^p / √(4f(1 - f)|w|² + ε²n),
+
+    and -Σ_p log Φ(κ_p) is minimised within the box by L-BFGS-B (Byrd et al. 1995), from weights as
+    near to zero as the box allows. This is what training with corrupted cues estimates from
+    samples, without samples, steps or rates; and unlike the largest margin it does not serve the
+    worst pattern alone.
+
+    Parameters
+    ----------
+    flip_rate, programming_error : float
+        As in `MaxMarginMemory`.
+
+    Attributes
+    ----------
+    stability_ : array (N,)
+        As in `MaxMarginMemory`.
+    """
+
+    def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR):
+        self.flip_rate = flip_rate
+        self.programming_error = programming_error
+
+    def _row(self, signed, low, high):
+        """Weights of one neuron; see `surprise`."""
+        return minimize(
+            surprise,
+            np.clip(0.0, low, high),
+            args=(signed, *self._noise(len(low)), 1 - 2 * self.flip_rate),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.column_stack((low, high)),
+        ).x
+
+
+def surprise(weights, signed, flips, noise, kept):
+    """-Σ log Φ(κ_p) of one neuron, and its gradient; see `MaxRecallMemory`.
+
+    Parameters
+    ----------
+    weights : array (N,)
+    signed, flips, noise
+        As in `most_stable`.
+    kept : float
+        Share 1 - 2f of the margin that flips leave on average.
+
+    Returns
+    -------
+    float, array (N,)
+    """
+    variance = flips * (weights @ weights) + noise
+    spread = np.sqrt(variance)
+    stability = kept * (signed @ weights) / spread
+    logarithm = log_ndtr(stability)
+    slope = -np.exp(-(stability**2) / 2 - logarithm) / np.sqrt(2 * np.pi)
+    gradient = kept * (slope @ signed) / spread - (slope @ stability) * flips * weights / variance
+    return -logarithm.sum(), gradient
+
+
+def most_stable(signed, low, high, flips, noise, penalty=None):
+    """Weights of one neuron, within their limits, that are the most stable against noise.
+
+    Parameters
+    ----------
+    signed : array (P, N)
+        x_i^p x_j^p: the patterns, each times the neuron's own value in it.
+    low, high : array (N,)
+        Finite limits; equal for a weight that cannot change.
+    flips, noise : float
+        The field's variance is ``flips`` times |w|² plus ``noise``; both above 0.
+    penalty : float or None
+        As in `MaxMarginMemory`.
+
+    Returns
+    -------
+    array (N,)
+        As near to zero as the limits allow if other weights gain nothing.
+    """
+    weights = np.clip(0.0, low, high)
+    free = low < high
+    fixed = weights[~free]
+    # Columns: the free weights u and then s, each in the unit that makes the objective |v|².
+    unit = np.full(free.sum() + 1, flips**-0.5)
+    unit[-1] = (flips * (fixed @ fixed) + noise) ** -0.5
+    margins = np.column_stack((signed[:, free], signed[:, ~free] @ fixed)) * unit
+    eye = np.eye(free.sum())
+    box = np.block([[eye, -low[free, None]], [-eye, high[free, None]]]) * unit
+    found = _least_distance(margins, box, penalty)
+    if found is None:
+        found = _least_distance(margins, box, LAST_RESORT)
+    *u, s = found * unit
+    if s > TINY:
+        weights[free] = np.clip(np.divide(u, s), low[free], high[free])
+    return weights
+
+
+def _least_distance(margins, box, penalty):
+    """The v of least norm with margins·v ≥ 1 and box·v ≥ 0; None if there is none.
+
+    With a penalty, the margins may fall short by ξ, at the price penalty·|ξ|²: √penalty·ξ joins v.
+    """
+    count, width = margins.shape
+    rows = np.vstack((margins, box))
+    if penalty is not None:
+        rows = np.hstack((rows, np.eye(len(rows), count) / np.sqrt(penalty)))
+    bounds = np.repeat([1.0, 0.0], [count, len(box)])
+    system, target = np.vstack((rows.T, bounds)), np.zeros(rows.shape[1] + 1)
+    target[-1] = 1.0
+    multipliers, _ = nnls(system, target, maxiter=10 * len(rows))
+    residual = system @ multipliers - target
+    if -residual[-1] < TINY:  # this is |residual|², or 1 / (1 + |v|²)
+        return None
+    return -residual[:width] / residual[-1]

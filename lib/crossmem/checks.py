@@ -3,14 +3,20 @@
 import difflib
 import math
 import operator
+from dataclasses import fields
 from numbers import Real
 
 import numpy as np
 
 
 def nearest(name, valid):
-    """Return the valid name that is closest to a misspelt one ('' if there is none)."""
-    return next(iter(difflib.get_close_matches(str(name), list(valid), n=1, cutoff=0.0)), "")
+    """Return the valid name that is closest to a misspelt one ('' if there is none).
+
+    Case does not count.
+    """
+    folded = {str(choice).casefold(): choice for choice in valid}
+    close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.0)
+    return folded[close[0]] if close else ""
 
 
 def check_choice(value, name, choices):
@@ -23,7 +29,7 @@ def check_choice(value, name, choices):
     return value
 
 
-def check_count(value, name, least=1):
+def check_count(value, name, least=1, remedy="give a larger one"):
     """Return `value` as an int if it is a whole number of at least `least`."""
     try:
         count = operator.index(value)
@@ -32,35 +38,42 @@ def check_count(value, name, least=1):
     if count is None or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}, but must be an integer; give at least {least}.")
     if count < least:
-        raise ValueError(f"{name} is {value}, but must be at least {least}; give a larger one.")
+        raise ValueError(f"{name} is {value}, but must be at least {least}; {remedy}.")
+    return count
+
+
+def check_even(value, name):
+    """Return `value` as an int if it is even and at least 2: a pair of devices takes two lines."""
+    count = check_count(value, name, least=2)
+    if count % 2:
+        raise ValueError(
+            f"{name} is {value}, but must be even, since a pair takes two columns; "
+            f"give {count + 1}."
+        )
     return count
 
 
 def check_positive(value, name, example=0.1):
     """Return `value` if it is a finite number above 0."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} is {value}, but must be above 0; give for example {example}.")
+    if not 0 < _real(value, name, example) < math.inf:
+        raise ValueError(
+            f"{name} is {value}, but must be above 0 and finite; give for example {example}."
+        )
     return value
-
-
-def check_rate(value, name="rate"):
-    """Return `value` as a float if it lies in [0, 1]; `name` names it in the error."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, but it must be a number in [0, 1]; try 0.05.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}, but it must lie in [0, 1]; 5 % is written 0.05.")
-    return float(value)
 
 
 def check_not_negative(value, name, example=0.3):
     """Return `value` if it is a finite number of at least 0, such as a standard deviation."""
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")
-    if not 0 <= value < math.inf:
+    if not 0 <= _real(value, name, example) < math.inf:
         raise ValueError(f"{name} is {value}, but must be finite and >= 0; try {example}.")
     return value
+
+
+def check_rate(value, name="rate"):
+    """Return `value` as a float if it is a number in [0, 1]."""
+    if not 0 <= _real(value, name, 0.05) <= 1:
+        raise ValueError(f"{name} is {value}, but it must lie in [0, 1]; 5 % is written 0.05.")
+    return float(value)
 
 
 def check_rng(rng):
@@ -71,3 +84,27 @@ def check_rng(rng):
             "pass numpy.random.default_rng(seed)."
         )
     return rng
+
+
+def check_constants(model, positive=()):
+    """Check that the fields of a dataclass are finite and >= 0, and those in `positive` above 0."""
+    for field in fields(model):
+        check = check_positive if field.name in positive else check_not_negative
+        check(getattr(model, field.name), field.name, field.default)
+
+
+def check_below(model, name, limit, share=1):
+    """Check that one attribute of a model is below another one, or below a share of it."""
+    value, bound = getattr(model, name), share * getattr(model, limit)
+    if not value < bound:
+        above = limit if share == 1 else f"{share:g} {limit}"
+        raise ValueError(
+            f"{name} is {value:g}, but must be below {above}, which is {bound:g}; "
+            f"lower it, or raise {limit}."
+        )
+
+
+def _real(value, name, example):
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")
+    return value

@@ -6,10 +6,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from crossmem.checks import check_count, check_positive
+from crossmem.checks import check_even, check_positive
 from crossmem.chip.devices import DeviceModel
 
-LARGEST_WIRE = 1e6  # Ω per segment: no wire is worse, and up to it rounding stays below 1e-12
+LARGEST_WIRE = 1e6  # Ω per segment, above any real wire; rounding stays below 1e-12 up to it
 
 
 class CrossbarCircuit:
@@ -48,7 +48,7 @@ class CrossbarCircuit:
         self.wire_resistance = _check_wires(wire_resistance)
         self.read_limit = check_positive(read_limit, "read_limit", example=DeviceModel.read_voltage)
         self._effective = None
-        # The potentials of ideal lines are known; below the limit, 1 / r would not even be finite.
+        # The potentials of ideal lines are known, and below this limit 1 / r is not finite.
         self._resistive = [k for k in (0, 1) if self.wire_resistance[k] > 1e-300]
         self._factor = self._factorise() if self._resistive else None
 
@@ -150,7 +150,7 @@ class CrossbarCircuit:
         if wrong.size:
             raise ValueError(
                 f"voltage {wrong[0]:g} V is outside the read limit of ±{self.read_limit:g} V: "
-                "scale the inputs down, or raise read_limit if the devices bear it"
+                "scale the inputs down, or raise read_limit if the devices tolerate it"
             )
         return voltages
 
@@ -170,7 +170,7 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     Returns
     -------
     numpy.ndarray, shape (n_out, n_in, 2)
-        Effective conductances in µS. As on `crossmem.crossbar.Crossbar`, inputs are rows, each
+        Effective conductances in µS. As on `Crossbar`, inputs are rows, each
         output lies on two adjacent columns, and the sums of the tiles are added digitally. A layer
         that does not fill its last tiles occupies their rows and columns nearest to the outputs
         and to the sources; the wires beyond carry no current.
@@ -182,8 +182,7 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
         resistance.
     """
     conductance = _check_conductance(conductance, ("n_out", "n_in", 2))
-    if check_count(tile, "tile", least=2) % 2:
-        raise ValueError(f"tile is {tile} but must be even: a pair takes two columns of it")
+    check_even(tile, "tile")
     n_out, n_in, _ = conductance.shape
     wired = np.empty((n_in, 2 * n_out))
     chip = conductance.transpose(1, 0, 2).reshape(wired.shape)  # columns G+, G-, G+, G-, ...
@@ -193,6 +192,46 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
             circuit = CrossbarCircuit(chip[part], wire_resistance=wire_resistance)
             wired[part] = circuit.effective_conductance()
     return wired.reshape(n_in, n_out, 2).transpose(1, 0, 2)
+
+
+def share_lost(conductance, *, wire_resistance, tile=64, above=10.0):
+    """Share of its conductance that each device of a layer loses to the resistance of the lines.
+
+    Parameters
+    ----------
+    conductance, wire_resistance, tile
+        As in `effective_pairs`.
+    above : float
+        Conductance in µS. Devices up to it carry too little current to show a loss.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_out, n_in, 2)
+        NaN for devices of at most ``above``.
+    """
+    seen = effective_pairs(conductance, wire_resistance=wire_resistance, tile=tile)
+    return np.where(conductance > above, 1 - seen / np.maximum(conductance, above), np.nan)
+
+
+def uniform_loss(lines, *, wire_resistance, device=None):
+    """Share of the current that a square array loses to its lines, all devices at half of G_max.
+
+    Parameters
+    ----------
+    lines : int
+        Rows, and columns.
+    wire_resistance : float or (float, float)
+        As in `CrossbarCircuit`.
+    device : DeviceModel, optional
+
+    Returns
+    -------
+    float
+        With all rows driven by one voltage.
+    """
+    half = (device or DeviceModel()).g_max / 2
+    circuit = CrossbarCircuit(np.full((lines, lines), half), wire_resistance=wire_resistance)
+    return 1 - float(circuit.effective_conductance().sum()) / (lines**2 * half)
 
 
 def _line(nodes):

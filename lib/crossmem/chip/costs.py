@@ -1,28 +1,27 @@
-"""Energy and latency of one recall on a crossbar chip, counted from updates that were simulated."""
+"""Energy and latency of one recall on a crossbar chip, from the updates that a simulation counted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from math import ceil, inf, nan
+from math import ceil, inf
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import xarray as xr
 import yaml
-from scipy.optimize import brentq
 
-from crossmem.checks import check_choice, check_count, check_not_negative, nearest
+from crossmem.checks import check_choice, check_count, check_even, check_not_negative, nearest
 from crossmem.labels import describe
 
+#: Ways to drive the lines of the chip; see `recall_cost`.
 SCHEMES = ("synchronous", "asynchronous", "line-holding")
 
-
+#: Parts of the chip among which the energy is divided.
 COMPONENTS = ("dac", "array", "tia", "adc", "digital")
 
-
-#: Constants that a recall needs, and the unit in which it takes each.
+#: Constants that a recall needs, and the unit of each.
 UNITS = {
     "read_voltage": "V",
     "mean_conductance": "µS",
@@ -39,8 +38,7 @@ UNITS = {
     "digital_time": "ns",
 }
 
-
-#: Those that a write needs beside them.
+#: Constants that a write needs in addition.
 PULSE_UNITS = {"pulse_time": "ns", "pulse_voltage": "V"}
 
 
@@ -56,7 +54,7 @@ class Cost(NamedTuple):
 
 
 class Saving(NamedTuple):
-    """One recall's energy and latency over another's, and the share of time that one saves."""
+    """Energy and latency of one recall over those of another; the share of time that it saves."""
 
     energy: float
     latency: float
@@ -65,23 +63,23 @@ class Saving(NamedTuple):
 
 @dataclass(frozen=True)
 class Chip:
-    """How the chip is wired: tiles as in `Crossbar`, each output on two columns of one.
+    """How the chip is wired: tiles as in `Crossbar`, each output on two columns of one tile.
 
     Attributes
     ----------
     tile : int
         Rows and columns of a tile, even.
     differential : bool
-        Whether the two columns of an output are subtracted before one conversion; else both are
-        converted and subtracted digitally.
+        Whether the two columns of an output are subtracted before one conversion. Otherwise both
+        are converted and subtracted digitally.
     conversions_per_adc : int
         Conversions that one converter makes one after the other; 1 if each column has its own.
     idle_columns_conduct : bool
-        Whether all driven columns draw current while an asynchronous step reads two; else they
-        float.
+        Whether all driven columns draw current while an asynchronous step reads two of them.
+        Otherwise they float.
     idle_strips_driven : bool
         Whether an asynchronous step drives the lines of all tiles, as in one undivided array, where
-        they reach every column; else only those of the strip of tiles that holds its columns.
+        a line reaches every column. Otherwise it drives the strip of tiles that holds its columns.
     """
 
     tile: int = 64
@@ -91,13 +89,12 @@ class Chip:
     idle_strips_driven: bool = True
 
     def __post_init__(self):
-        if check_count(self.tile, "tile") % 2:
-            raise ValueError(f"tile is {self.tile} but must be even: a pair takes two columns")
+        check_even(self.tile, "tile")
         check_count(self.conversions_per_adc, "conversions_per_adc")
 
 
 def load_costs(path):
-    """Read a table of constants, in YAML, with each of `UNITS` and `PULSE_UNITS` -> dict of Cost.
+    """Read a YAML table with each constant of `UNITS` and `PULSE_UNITS` into a dict of Cost.
 
     Raises
     ------
@@ -115,36 +112,43 @@ def load_costs(path):
 
 
 def typical(costs):
-    """Typical values of a table of constants, dict of Cost -> dict of float."""
+    """Typical values of a table of constants: dict of Cost -> dict of float."""
     return {key: cost.typical for key, cost in costs.items()}
+
+
+def ranges(costs):
+    """Both ends of each constant: dict of Cost -> dict of DataArray along ``end``, low and high."""
+    ends = xr.Variable("end", ["low", "high"])
+    return {key: xr.DataArray([c.low, c.high], {"end": ends}) for key, c in costs.items()}
 
 
 def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     """Energy and latency of one recall, by component.
 
     A synchronous update drives all lines, reads all cells and converts all outputs, layer after
-    layer. An asynchronous step drives all lines (see `Chip`) for the columns of one output;
-    line-holding keeps them driven, on all tiles, and toggles the line of a neuron that changed. In
-    a stack, a step passes through the hidden layers synchronously, and only the first layer's lines
-    can be held.
+    layer. An asynchronous step drives all lines (see `Chip`) for the columns of one output.
+    Line-holding keeps them driven on all tiles and toggles the line of a neuron that changed. In a
+    stack, a step passes through the hidden layers synchronously, and only the lines of the first
+    layer can be held.
 
     Parameters
     ----------
     shapes : sequence of (int, int)
         Shape (n_out, n_in) of each layer, first layer first; the last feeds the first.
     scheme : {"synchronous", "asynchronous", "line-holding"}
-    updates : float
+    updates : float or DataArray
         Synchronous iterations or asynchronous neuron steps that the recall took, or their mean.
-    constants : dict of float
-        A value for each of `UNITS`, in its unit; see `typical`.
-    changed : float
-        Steps in which the neuron changed; only line-holding asks.
+    constants : dict of float or DataArray
+        A value for each of `UNITS`, in its unit; see `typical` and `ranges`.
+    changed : float or DataArray
+        Steps in which the neuron changed; used by line-holding only.
     chip : Chip, optional
 
     Returns
     -------
     xarray.Dataset
-        ``count`` and ``energy`` in pJ along ``component``, and ``latency`` in ns.
+        ``count`` and ``energy`` in pJ along ``component``, and ``latency`` in ns. Dimensions of
+        ``updates``, ``changed`` and the constants come first.
 
     Raises
     ------
@@ -167,119 +171,63 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
         drives, settlings = n_in * updates, updates
         if held:
             # All lines rise once; a change in the last step is never read again.
-            begun, toggles = min(updates, 1), min(changed, max(updates - 1, 0))
+            begun, toggles = np.minimum(updates, 1), np.minimum(changed, np.maximum(updates - 1, 0))
             drives, settlings = n_in * begun + toggles, begun + toggles
         one_strip = alone and not (held or chip.idle_strips_driven)
         driven = min(n_out, chip.tile // 2) if one_strip else n_out  # outputs on driven tiles
-        count["dac"] += drives * ceil(2 * driven / chip.tile)
-        latency += settlings * constants["drive_time"]
+        count["dac"] = count["dac"] + drives * ceil(2 * driven / chip.tile)
+        latency = latency + settlings * constants["drive_time"]
         events, time = _read_out(driven, n_in, 1 if alone else n_out, constants, chip)
         for part, number in events.items():
-            count[part] += updates * number
-        latency += updates * time
+            count[part] = count[part] + updates * number
+        latency = latency + updates * time
     each = _event_energies(constants, chip.tile)
-    result = xr.Dataset(
-        {
-            "count": ("component", [count[part] for part in COMPONENTS]),
-            "energy": ("component", [count[part] * each[part] for part in COMPONENTS]),
-            "latency": latency,
-        },
-        coords={"component": list(COMPONENTS)},
-    )
-    return describe(
-        result,
-        count=("1", "line drives, cell reads, integrations, conversions, digital operations"),
-        energy=("pJ", "energy of one recall"),
-        latency=("ns", "time of one recall"),
-        component=("1", "part of the chip"),
-    )
+    return _labelled(count, {part: count[part] * each[part] for part in COMPONENTS}, latency)
 
 
-def saving(baseline, chip):
-    """Ratios of two results of `recall_cost`, baseline over chip.
+def layer_shapes(neurons, width=0):
+    """Shapes of the layers of a network with one hidden layer of ``width`` neurons, or with none.
+
+    Parameters
+    ----------
+    neurons : int
+        Visible neurons.
+    width : int
+        Hidden neurons; 0 for the single layer.
+
+    Returns
+    -------
+    list of (int, int)
+        Shape (n_out, n_in) of each layer.
+    """
+    return [(width, neurons), (neurons, width)] if width else [(neurons, neurons)]
+
+
+def saving(baseline, chosen):
+    """Ratios of two results of `recall_cost`, baseline over chosen, as a `Saving`.
 
     Raises
     ------
     ValueError
         If a recall took no updates: its cost is zero.
     """
-    times = [float(result["latency"]) for result in (baseline, chip)]
-    energies = [float(result["energy"].sum()) for result in (baseline, chip)]
+    times = [float(result["latency"]) for result in (baseline, chosen)]
+    energies = [float(result["energy"].sum()) for result in (baseline, chosen)]
     if min(*times, *energies) <= 0:
         raise ValueError(f"costs are {energies} pJ, {times} ns: compare recalls with updates")
     return Saving(energies[0] / energies[1], times[0] / times[1], 1 - times[1] / times[0])
 
 
-def tornado(ratio, costs):
-    """A ratio at the low and high end of each constant, the others at their typical value.
-
-    Parameters
-    ----------
-    ratio : callable
-        Takes a dict of constants and returns a number.
-    costs : dict of Cost
-
-    Returns
-    -------
-    xarray.Dataset
-        ``at_low`` and ``at_high`` along ``constant``, widest bar first, and ``at_typical``.
-    """
-    middle = typical(costs)
-    at_low = {key: float(ratio(middle | {key: cost.low})) for key, cost in costs.items()}
-    at_high = {key: float(ratio(middle | {key: cost.high})) for key, cost in costs.items()}
-    order = sorted(costs, key=lambda key: -abs(at_high[key] - at_low[key]))
-    result = xr.Dataset(
-        {
-            "at_low": ("constant", [at_low[key] for key in order]),
-            "at_high": ("constant", [at_high[key] for key in order]),
-            "at_typical": float(ratio(middle)),
-        },
-        coords={"constant": order},
-    )
-    return describe(
-        result,
-        at_low=("1", "ratio with the constant at its low end"),
-        at_high=("1", "ratio with the constant at its high end"),
-        at_typical=("1", "ratio with every constant at its typical value"),
-        constant=("1", "constant that is varied"),
-    )
+def line_share(shapes, constants):
+    """Share of the line drivers in the energy of a synchronous iteration."""
+    energy = recall_cost(shapes, "synchronous", 1, constants)["energy"]
+    return float(energy.sel(component="dac") / energy.sum())
 
 
-def value_for(ratio, goal, costs, key):
-    """Value of one constant at which a ratio of costs reaches a goal, the others typical.
-
-    Each cost rises with each constant as a linear function of it or of its square, so that their
-    ratio either rises or falls over the whole range: there is one such value or none.
-
-    Parameters
-    ----------
-    ratio : callable
-        Takes a dict of constants and returns a number.
-    goal : float
-    costs : dict of Cost
-    key : str
-        The constant.
-
-    Returns
-    -------
-    float
-        In the unit of the constant; NaN if no value from its low to its high end will do.
-
-    Raises
-    ------
-    ValueError
-        If the table has no such constant.
-    """
-    check_choice(key, "constant", costs)
-    middle, low, high = typical(costs), costs[key].low, costs[key].high
-
-    def excess(value):
-        return float(ratio(middle | {key: value})) - goal
-
-    at_low, at_high = excess(low), excess(high)
-    if at_low == at_high or at_low * at_high > 0:
-        return nan
-    return brentq(excess, low, high)
+def recall_power(shapes, constants):
+    """Power in W of a network that is updated synchronously without a pause."""
+    update = recall_cost(shapes, "synchronous", 1, constants)
+    return 1e-3 * float(update["energy"].sum() / update["latency"])  # pJ per ns are mW
 
 
 def _read_out(driven, n_in, outputs, constants, chip):
@@ -308,6 +256,29 @@ def _event_energies(constants, tile):
         "adc": constants["adc_energy"],
         "digital": constants["digital_energy"],
     }
+
+
+def _labelled(count, energy, latency):
+    """Dataset of the parts of a cost, each a number or an array with named dimensions."""
+    values = (*count.values(), *energy.values(), latency)
+    *parts, latency = xr.broadcast(*map(xr.DataArray, values))
+    dims, coords = (*latency.dims, "component"), {"component": list(COMPONENTS)}
+    stacked = np.stack([part.values for part in parts], axis=-1)
+    result = xr.Dataset(
+        {
+            "count": (dims, stacked[..., : len(COMPONENTS)]),
+            "energy": (dims, stacked[..., len(COMPONENTS) :]),
+            "latency": latency,
+        },
+        coords,
+    )
+    return describe(
+        result,
+        count=("1", "line drives, cell reads, integrations, conversions, digital operations"),
+        energy=("pJ", "energy of one recall"),
+        latency=("ns", "time of one recall"),
+        component=("1", "part of the chip"),
+    )
 
 
 def check_complete(constants, units=UNITS):
@@ -341,10 +312,14 @@ def _checked(key, entry, unit):
 
 def _check_recall(shapes, scheme, updates, changed):
     check_choice(scheme, "scheme", SCHEMES)
-    check_not_negative(updates, "updates", 2)
-    check_not_negative(changed, "changed", 0)
-    if changed > updates:
-        raise ValueError(f"changed is {changed} but updates {updates}: a step changes one neuron")
+    for values, name in ((updates, "updates"), (changed, "changed")):
+        for value in np.ravel(values).tolist():
+            check_not_negative(value, name, 2)
+    if np.any(changed > updates):
+        raise ValueError(
+            f"changed is {np.max(changed):g} but updates {np.min(updates):g}: "
+            "a step changes one neuron, so give at most as many"
+        )
     if not len(shapes):
         raise ValueError("shapes is empty: give the (n_out, n_in) of at least one layer")
     for number, (n_out, n_in) in enumerate(shapes):
@@ -355,33 +330,3 @@ def _check_recall(shapes, scheme, updates, changed):
                 f"layer {number} takes {n_in} inputs but the layer below gives "
                 f"{shapes[number - 1][0]}: make the shapes fit"
             )
-
-
-def ratio_range(ratio, costs, groups):
-    """Least and greatest value of a ratio of costs when all constants are anywhere in their ranges.
-
-    A cost is a sum of products of constants with counts, so that a ratio of two costs has its
-    extremes at corners of the box of constants.
-
-    Parameters
-    ----------
-    ratio : callable
-        Takes a dict of constants and returns a number.
-    costs : dict of costs.Cost
-    groups : list of lists of str
-        Constants that go to the same end together, as those of one product may; others stay at
-        their typical value.
-
-    Returns
-    -------
-    float, float
-    """
-    found = []
-    for ends in product(("low", "high"), repeat=len(groups)):
-        chosen = {
-            key: getattr(costs[key], end)
-            for group, end in zip(groups, ends, strict=True)
-            for key in group
-        }
-        found.append(float(ratio(typical(costs) | chosen)))
-    return min(found), max(found)

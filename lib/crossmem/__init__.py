@@ -5,7 +5,7 @@ from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap, WeightLimits
 from crossmem.deploy.programming import program
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
-from crossmem.networks.network import Layer
+from crossmem.networks.network import Layer, Network
 from crossmem.networks.rules import (
     EquilibriumMemory,
     HebbianMemory,
@@ -22,6 +22,7 @@ __all__ = [
     "FaultMap",
     "HebbianMemory",
     "Layer",
+    "Network",
     "PseudoInverseMemory",
     "StorkeyMemory",
     "WeightLimits",

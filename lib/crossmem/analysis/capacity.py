@@ -13,19 +13,13 @@ from crossmem.checks import (
     check_rate,
     check_rng,
 )
-from crossmem.networks.network import cosine
+from crossmem.networks.network import as_network, cosine
 from crossmem.patterns import check_patterns
 
 # Typical exponents of the shortfall from perfect recall against the number of patterns.
-EXPONENT = {"mean": 4.0, "per_pattern": 2.8}
-
-
+EXPONENT = {"mean": 4.0, "worst_pattern": 2.8}
 WIDEST_STEP = 3.0  # between a number tried and the next
-
-
 CRITERIA = tuple(EXPONENT)
-
-
 LEAST_STEP = 0.02  # relative: a smaller one would not pass the scatter of the recall quality
 
 
@@ -37,12 +31,12 @@ class Quality:
     ----------
     mean : float
         Cosine similarity with the stored pattern, mean over patterns and cues.
-    per_pattern : float
+    worst_pattern : float
         The same of the pattern that is recalled worst, mean over its cues.
     """
 
     mean: float
-    per_pattern: float
+    worst_pattern: float
 
 
 def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
@@ -50,7 +44,7 @@ def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
 
     Parameters
     ----------
-    memory : fitted AssociativeMemory
+    memory : AssociativeMemory or Network
     patterns : array (P, N)
         What it stores.
     corrupt : callable
@@ -98,8 +92,8 @@ class CapacitySearch:
     iterations : int
         Largest number of synchronous updates in recall.
     deploy : callable, optional
-        ``deploy(memory, patterns)`` returns what recalls in place of a fitted memory, such as its
-        copy on a chip.
+        ``deploy(memory, patterns)`` returns the network that recalls in place of a fitted memory,
+        such as the programmed one.
 
     Attributes
     ----------
@@ -126,11 +120,16 @@ class CapacitySearch:
             memory = self.memory_factory().fit(patterns, limits=self.limits)
             if self.deploy:
                 memory = self.deploy(memory, patterns)
-            rng = np.random.default_rng([self.cue_seed, count])
-            self.qualities[count] = recall_quality(
-                memory, patterns, self.corrupt, rng, cues=self.cues, iterations=self.iterations
-            )
+            self.qualities[count] = self._recall(as_network(memory), patterns)
         return self.qualities[count]
+
+    def _recall(self, network, patterns):
+        # Without weights every state stays as it is: a clean cue would count as recalled.
+        if not any(layer.weights.any() for layer in network.layers):
+            return Quality(0.0, 0.0)
+        rng = np.random.default_rng([self.cue_seed, len(patterns)])
+        options = {"cues": self.cues, "iterations": self.iterations}
+        return recall_quality(network, patterns, self.corrupt, rng, **options)
 
     def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.4):
         """Number of patterns up to which recall reaches the threshold.
@@ -139,7 +138,7 @@ class CapacitySearch:
         ----------
         threshold : float
             Cosine similarity that counts as recalled; the paper's is 0.99.
-        criterion : {"mean", "per_pattern"}
+        criterion : {"mean", "worst_pattern"}
             Whether the mean over the patterns or every one must reach it.
         guess : int, optional
             First number tried, if none was yet; an eighth of the neurons by default.
@@ -263,31 +262,16 @@ class Bracket:
 
 
 def find_capacity(
-    memory_factory,
-    pool,
-    corrupt,
-    *,
-    threshold=0.99,
-    criterion="mean",
-    limits=None,
-    rng,
-    cues=1,
-    iterations=10,
-    guess=None,
-    resolution=0.4,
+    memory_factory, pool, corrupt, *, rng, limits=None, cues=1, iterations=10, **search
 ):
     """Largest number of patterns that a memory recalls from corrupted cues.
 
-    Parameters and errors are those of `CapacitySearch` and its method ``capacity``; use the class
-    itself to ask for both criteria at the price of one.
+    Parameters and errors are those of `CapacitySearch` and, for ``search``, of its method
+    ``capacity``; use the class itself to ask for both criteria at the price of one.
 
     Returns
     -------
     int
     """
-    search = CapacitySearch(
-        memory_factory, pool, corrupt, limits=limits, rng=rng, cues=cues, iterations=iterations
-    )
-    return search.capacity(
-        threshold=threshold, criterion=criterion, guess=guess, resolution=resolution
-    )
+    options = {"limits": limits, "rng": rng, "cues": cues, "iterations": iterations}
+    return CapacitySearch(memory_factory, pool, corrupt, **options).capacity(**search)

@@ -1,6 +1,5 @@
 """A programmed network behind converters, read noise and line resistance."""
 
-import copy
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
@@ -8,7 +7,8 @@ import numpy as np
 from crossmem.checks import check_count, check_rng
 from crossmem.chip.circuit import effective_pairs
 from crossmem.chip.converters import quantize
-from crossmem.networks.network import Layer
+from crossmem.deploy.programming import check_crossbars
+from crossmem.networks.network import Layer, as_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,8 @@ class AnalogLayer(Layer):
         As in `dynamics.Layer`.
     pairs : array (n_out, n_in, 2)
         Conductances of G+ and G- as the lines let them be seen, in units of G_max.
+    written : array (n_out, n_in, 2)
+        Conductances in µS that the devices had when the converters were set.
     dac_bits, adc_bits : int or None
         As in `Peripherals`. Inputs are within [-1, 1].
     noise : float
@@ -40,6 +42,7 @@ class AnalogLayer(Layer):
     synchronous_only = True
     _: KW_ONLY
     pairs: np.ndarray
+    written: np.ndarray
     dac_bits: int | None = None
     adc_bits: int | None = None
     noise: float = 0.0
@@ -75,15 +78,15 @@ class AnalogLayer(Layer):
             yield currents.reshape(-1, n_out, 2)
 
 
-def with_peripherals(on_chip, crossbars, peripherals, patterns, rng):
-    """A programmed memory whose products pass through the chip's peripherals.
+def with_peripherals(memory, crossbars, peripherals, patterns, rng):
+    """A programmed network whose products pass through the chip's peripherals.
 
     Parameters
     ----------
-    on_chip : AssociativeMemory
-        As returned by `memories.program`.
+    memory : Network
+        As returned by `program`.
     crossbars : list of Crossbar
-        The ones it was programmed on.
+        The ones it was programmed on, unchanged since.
     peripherals : Peripherals
     patterns : array (P, N)
         Stored patterns. The largest column current that they cause, without noise, is the range of
@@ -93,15 +96,28 @@ def with_peripherals(on_chip, crossbars, peripherals, patterns, rng):
 
     Returns
     -------
-    AssociativeMemory
-        A copy with the same interface; its recall is to be synchronous.
+    Network
+        Its recall is to be synchronous.
+
+    Raises
+    ------
+    ValueError
+        If the crossbars do not hold the weights of the network, or the patterns are not of its
+        width.
     """
+    network = as_network(memory)
     check_rng(rng)
-    chip, below = copy.copy(on_chip), np.asarray(patterns, dtype=float)
-    chip.layers_ = []
-    for layer, crossbar in zip(on_chip.layers_, crossbars, strict=True):
-        seen = _seen(crossbar, crossbar.conductance, peripherals.wire_resistance)
-        quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, tile=crossbar.tile, **seen)
+    check_crossbars(network, crossbars, programmed=True)
+    below, layers = network.check_states(patterns), []
+    for layer, crossbar in zip(network.layers, crossbars, strict=True):
+        seen = seen_through_lines(crossbar, crossbar.conductance, peripherals.wire_resistance)
+        quiet = AnalogLayer(
+            bias=layer.bias,
+            gain=layer.gain,
+            tile=crossbar.tile,
+            written=crossbar.conductance,
+            **seen,
+        )
         largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
         measured = replace(
             quiet,
@@ -111,13 +127,13 @@ def with_peripherals(on_chip, crossbars, peripherals, patterns, rng):
             full_scale=float(largest) or 1.0,  # no current at all has no scale
             rng=rng,
         )
-        chip.layers_.append(measured)
+        layers.append(measured)
         below = np.tanh(quiet.field(below))
-    return chip
+    return network.with_layers(layers)
 
 
-def _seen(crossbar, conductance, wire_resistance):
-    """Weights and pairs, in units of G_max, that conductances in µS show through the lines."""
+def seen_through_lines(crossbar, conductance, wire_resistance):
+    """Weights and pairs of an `AnalogLayer` that conductances in µS show through the lines."""
     pairs = effective_pairs(conductance, wire_resistance=wire_resistance, tile=crossbar.tile)
     pairs = pairs / crossbar.device.g_max
     return {"weights": (pairs[..., 0] - pairs[..., 1]).astype(np.float32), "pairs": pairs}

@@ -1,12 +1,12 @@
 """A programmed network as its devices age, and its recalibration."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
 
 from crossmem.checks import check_not_negative, check_rng
-from crossmem.deploy.analog import _seen
+from crossmem.deploy.analog import seen_through_lines
+from crossmem.deploy.programming import check_crossbars
 
 
 def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
@@ -39,17 +39,18 @@ def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
     walked = device.retention(fresh, times, check_rng(rng))
     exponents = np.maximum(nu + nu_spread * rng.standard_normal(fresh.shape), 0.0)
     elapsed = 1 + np.asarray(times, dtype=float) / device.drift_onset
-    return np.where(crossbar._stuck, fresh, walked * elapsed[:, None, None, None] ** -exponents)
+    return np.where(crossbar.stuck, fresh, walked * elapsed[:, None, None, None] ** -exponents)
 
 
-def drifted(chip, crossbars, conductances, wire_resistance=0.0):
-    """A chip with its peripherals whose devices have changed since; its converters stay as set.
+def drifted(network, crossbars, conductances, wire_resistance=0.0):
+    """A network behind peripherals whose devices have changed since; its converters stay as set.
 
     Parameters
     ----------
-    chip : AssociativeMemory
+    network : Network
         As returned by `with_peripherals`.
     crossbars : list of Crossbar
+        The ones it was programmed on, unchanged since.
     conductances : list of array (n_out, n_in, 2)
         What the devices of each crossbar have now, in µS, see `drift`.
     wire_resistance : float
@@ -57,29 +58,67 @@ def drifted(chip, crossbars, conductances, wire_resistance=0.0):
 
     Returns
     -------
-    AssociativeMemory
-        A copy.
+    Network
+
+    Raises
+    ------
+    ValueError
+        If the network is behind no peripherals, or crossbars or conductances are not its own.
     """
-    changed = copy.copy(chip)
-    changed.layers_ = [
-        replace(layer, **_seen(crossbar, now, wire_resistance))
-        for layer, crossbar, now in zip(chip.layers_, crossbars, conductances, strict=True)
-    ]
-    return changed
+    check_crossbars(network, crossbars)
+    if len(conductances) != len(crossbars):
+        raise ValueError(
+            f"{len(conductances)} arrays of conductances for {len(crossbars)} crossbar(s): "
+            "pass one per layer"
+        )
+    layers = []
+    for layer, crossbar, now in zip(network.layers, crossbars, conductances, strict=True):
+        _check_written(layer, crossbar, now)
+        layers.append(replace(layer, **seen_through_lines(crossbar, now, wire_resistance)))
+    return network.with_layers(layers)
 
 
-def with_reset_gain(chip, fresh):
-    """A drifted chip whose layers' gains make up for what their conductances have lost in sum.
+def recalibrated(network, fresh):
+    """A drifted network whose gains make up for what its conductances have lost in sum.
 
     Parameters
     ----------
-    chip, fresh : AssociativeMemory
-        The chip as it is now, and as it was when it was written. The sum over a layer is what one
-        read with all rows driven tells, summed over the columns.
+    network, fresh : Network
+        The network as it is now, and as it was when it was written, both behind peripherals. The
+        sum over a layer is what one read with all rows driven gives, summed over the columns.
+
+    Raises
+    ------
+    ValueError
+        If the two are not one network at two times.
     """
-    reset = copy.copy(chip)
-    reset.layers_ = [
-        replace(now, gain=now.gain * float(then.pairs.sum() / max(now.pairs.sum(), 1e-30)))
-        for now, then in zip(chip.layers_, fresh.layers_, strict=True)
-    ]
-    return reset
+    pairs = [[getattr(x, "pairs", np.empty(0)) for x in one.layers] for one in (network, fresh)]
+    shapes = [[own.shape for own in one] for one in pairs]
+    if shapes[0] != shapes[1] or (0,) in shapes[0]:
+        raise ValueError(
+            "the two networks differ in their layers, or are behind no peripherals: pass what "
+            "drifted returned and what with_peripherals returned"
+        )
+    gains = [float(then.sum() / max(now.sum(), 1e-30)) for now, then in zip(*pairs, strict=True)]
+    return network.with_layers(
+        replace(layer, gain=layer.gain * gain)
+        for layer, gain in zip(network.layers, gains, strict=True)
+    )
+
+
+def _check_written(layer, crossbar, now):
+    written = getattr(layer, "written", None)
+    if written is None:
+        raise ValueError(
+            "the network is behind no peripherals: pass what with_peripherals returned"
+        )
+    if not np.array_equal(written, crossbar.conductance):
+        raise ValueError(
+            "a crossbar has been written or scanned since the network was programmed on it: "
+            "program it again"
+        )
+    if np.shape(now) != written.shape:
+        raise ValueError(
+            f"conductances have shape {np.shape(now)} for a crossbar of {written.shape}: "
+            "pass those of this crossbar, in µS"
+        )

@@ -1,23 +1,21 @@
 """Compensation of what the lines of a crossbar lose."""
 
-import copy
-
 import numpy as np
 
 from crossmem.checks import check_choice
 from crossmem.chip.circuit import effective_pairs
-from crossmem.networks.network import Layer
+from crossmem.deploy.programming import check_crossbars
+from crossmem.networks.network import Layer, as_network
 
 REMEDIES = ("none", "gain", "weights")
 
 
-def counter_losses(memory, crossbars, wire_resistance, remedy):
-    """A fitted memory prepared for lines with resistance, to be programmed in its place.
+def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
+    """A network prepared for lines with resistance, to be programmed in place of the given one.
 
     Parameters
     ----------
-    memory : AssociativeMemory
-        Fitted.
+    memory : AssociativeMemory or Network
     crossbars : list of Crossbar
         The ones that it is going to be programmed on.
     wire_resistance : float
@@ -29,19 +27,24 @@ def counter_losses(memory, crossbars, wire_resistance, remedy):
 
     Returns
     -------
-    AssociativeMemory
-        A copy, or the memory itself for "none".
+    Network
+
+    Raises
+    ------
+    ValueError
+        For an unknown remedy, or crossbars that do not match the layers.
 
     Notes
     -----
     Losses are those of the weights as they were. Larger weights lose a little more: one step of a
     fixed-point iteration, which is enough as long as the losses are small.
     """
+    network = as_network(memory)
+    check_crossbars(network, crossbars)
     if check_choice(remedy, "remedy", REMEDIES) == "none":
-        return memory
-    prepared = copy.copy(memory)
-    prepared.layers_ = []
-    for layer, crossbar in zip(memory.layers_, crossbars, strict=True):
+        return network
+    layers = []
+    for layer, crossbar in zip(network.layers, crossbars, strict=True):
         wanted = crossbar.targets(layer.weights.astype(float))
         seen = effective_pairs(wanted, wire_resistance=wire_resistance, tile=crossbar.tile)
         weights, gain = layer.weights, layer.gain
@@ -54,5 +57,5 @@ def counter_losses(memory, crossbars, wire_resistance, remedy):
             weights = layer.weights / np.take_along_axis(share, carrier, axis=-1)[..., 0]
             scale = float(max(np.abs(weights).max(), 1.0))
             weights, gain = (weights / scale).astype(np.float32), gain * scale
-        prepared.layers_.append(Layer(weights, layer.bias, gain))
-    return prepared
+        layers.append(Layer(weights, layer.bias, gain))
+    return network.with_layers(layers)

@@ -1,13 +1,34 @@
 """What one grid point of a figure does: pure functions of a setup and a seed.
 
 Rules are compared on the same patterns, fault maps and cues: none of their random numbers depends
-on the rule, and a higher fault rate breaks the devices of a lower one and more.
+on the rule, and a higher share of faults breaks the devices of a lower one and more.
 """
 
 from crossmem.experiments.analog import analog_recall, drifted_recall
 from crossmem.experiments.attractors import OUTCOMES, attractors, recall_trace
 from crossmem.experiments.capacity import storage_capacity
 from crossmem.experiments.chip import chip_recall, half_broken
+from crossmem.experiments.pairs import chip_capacity
 from crossmem.experiments.quality import stored_quality
-from crossmem.experiments.setup import METHODS, draw_pool, hidden_sizes
+from crossmem.experiments.setup import RULES, Setup, Training, hidden_sizes
 from crossmem.experiments.update_order import update_schemes
+from crossmem.experiments.variants import variant_quality
+
+__all__ = [
+    "OUTCOMES",
+    "RULES",
+    "Setup",
+    "Training",
+    "analog_recall",
+    "attractors",
+    "chip_capacity",
+    "chip_recall",
+    "drifted_recall",
+    "half_broken",
+    "hidden_sizes",
+    "recall_trace",
+    "storage_capacity",
+    "stored_quality",
+    "update_schemes",
+    "variant_quality",
+]

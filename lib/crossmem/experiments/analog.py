@@ -1,43 +1,22 @@
-"""Recall through converters, noise, lines and drift."""
+"""Recall on a chip through converters, read noise, lines with resistance, and drift."""
 
 import copy
 import functools
 
 import xarray as xr
 
-from crossmem.analysis.capacity import recall_quality
 from crossmem.chip.converters import Peripherals
 from crossmem.deploy.analog import with_peripherals
-from crossmem.deploy.drift import drift, drifted, with_reset_gain
-from crossmem.deploy.ir_drop import counter_losses
+from crossmem.deploy.drift import drift, drifted, recalibrated
+from crossmem.deploy.ir_drop import compensate_ir_drop
 from crossmem.deploy.programming import program
-from crossmem.experiments.chip import chip_memory
-from crossmem.experiments.setup import corruption, draw_pool
+from crossmem.experiments.chip import train_on_chip
+from crossmem.experiments.quality import setup_quality
 from crossmem.labels import quantity
 from crossmem.randomness import generator
 
 
-def analog_recall(
-    *,
-    dataset,
-    neurons,
-    patterns,
-    layers=1,
-    hidden=None,
-    activation="sign",
-    stuck_off=0.0,
-    stuck_on=0.0,
-    flip_rate=0.0,
-    noise=0.0,
-    chips,
-    remedy="none",
-    cues,
-    iterations,
-    optimizer="adam",
-    steps=None,
-    learning_rate=None,
-    seed,
-):
+def analog_recall(setup, *, chips, remedy="none", seed):
     """Recall through converters, read noise and line resistance.
 
     Trained once; all chips have the same faults, the same programming errors and the same cues.
@@ -45,128 +24,77 @@ def analog_recall(
 
     Parameters
     ----------
+    setup : Setup
     chips : list of lists
         What the chip is made of: bits of the input and of the output converters (None: exact),
-        read noise in µS and line resistance in Ω, as in `analog.Peripherals`; then seconds since
-        programming, and the mean and spread of the drift exponent, as in `analog.drift`.
+        read noise in µS and line resistance in Ω, as in `Peripherals`; then seconds since
+        programming, and the mean and spread of the drift exponent, as in `deploy.drift.drift`.
     remedy : str
-        As in `analog.counter_losses`.
-    stuck_off, stuck_on : float
-        Fault rates per device.
-    dataset, neurons, patterns, layers, hidden, activation, flip_rate, noise, cues, iterations
-        As in `experiments.stored_quality`.
-    optimizer, steps, learning_rate, seed
-        As in `experiments.storage_capacity`.
+        As in `compensate_ir_drop`.
+    seed : int
 
     Returns
     -------
     dict
         ``cosine`` and ``worst_cosine`` of the recalled patterns, by chip.
     """
-    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    network = {"layers": layers, "hidden": hidden, "activation": activation}
-    stored = draw_pool(dataset, neurons, seed, patterns, binary=activation == "sign")
-    key = (seed, neurons, patterns, layers)
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
-    rng = generator(seed, "analog chip", *key)
-    memory, crossbars = chip_memory(
-        stored, **network, **rates, training=training, seed=seed, rng=rng
-    )
-    corrupt, found = corruption(activation, flip_rate, noise), []
+    key = (seed, setup.neurons, setup.n_patterns, setup.layers)
+    stored = setup.stored(seed)
+    memory, crossbars = train_on_chip(setup, stored, generator(seed, "analog chip", *key), seed)
 
     @functools.cache
     def written(*parts):
         """A chip with these peripherals, and its crossbars; many differ in their drift alone."""
         peripherals, own = Peripherals(*parts), copy.deepcopy(crossbars)
-        prepared = counter_losses(memory, own, peripherals.wire_resistance, remedy)
+        prepared = compensate_ir_drop(memory, own, peripherals.wire_resistance, remedy)
         on_chip = program(prepared, own, generator(seed, "analog programming", *key))
         reads = generator(seed, "analog reads", *key)
         return with_peripherals(on_chip, own, peripherals, stored, reads), own
 
+    found = []
     for *parts, age, nu, nu_spread in chips:
-        chip, own = copy.deepcopy(written(*parts))  # so that each chip's reads begin alike
+        network, own = copy.deepcopy(written(*parts))  # so that each chip's reads begin alike
         if age:
             conductances = _drifts(own, [age], nu, nu_spread, key)[0]
-            chip = drifted(chip, own, conductances, parts[-1])
-        cue_rng = generator(seed, "cues", neurons, patterns, flip_rate or noise)
-        found.append(
-            recall_quality(chip, stored, corrupt, cue_rng, cues=cues, iterations=iterations)
-        )
+            network = drifted(network, own, conductances, parts[-1])
+        found.append(setup_quality(setup, network, stored, seed))
+    worst = [quality.worst_pattern for quality in found]
     return {
         "cosine": quantity([f.mean for f in found], "1", "mean cosine similarity", "chip"),
-        "worst_cosine": quantity(
-            [f.per_pattern for f in found], "1", "worst cosine similarity", "chip"
-        ),
+        "worst_cosine": quantity(worst, "1", "worst cosine similarity", "chip"),
     }
 
 
 def drifted_recall(
-    *,
-    dataset,
-    neurons,
-    patterns,
-    layers=1,
-    hidden=None,
-    activation="sign",
-    stuck_off=0.0,
-    stuck_on=0.0,
-    flip_rate=0.0,
-    noise=0.0,
-    bits=None,
-    read_noise=0.0,
-    wire_resistance=0.0,
-    times,
-    nu=0.0,
-    nu_spread=0.0,
-    cues,
-    iterations,
-    optimizer="adam",
-    steps=None,
-    learning_rate=None,
-    seed,
+    setup, *, times, nu=0.0, nu_spread=0.0, bits=None, read_noise=0.0, wire_resistance=0.0, seed
 ):
     """Recall as the conductances wander and drift after programming.
 
     Parameters
     ----------
-    stuck_off, stuck_on : float
-        Fault rates per device.
-    bits, read_noise, wire_resistance
-        The rest of the chip, see `analog.Peripherals`; ideal by default.
+    setup : Setup
     times, nu, nu_spread
-        As in `analog.drift`.
-    dataset, neurons, patterns, layers, hidden, activation, flip_rate, noise, cues, iterations
-        As in `experiments.stored_quality`.
-    optimizer, steps, learning_rate, seed
-        As in `experiments.storage_capacity`.
+        As in `deploy.drift.drift`.
+    bits, read_noise, wire_resistance
+        The rest of the chip, see `Peripherals`; ideal by default.
+    seed : int
 
     Returns
     -------
     dict
-        ``cosine`` by time, and ``recalibrated``: the same with `analog.with_reset_gain`.
+        ``cosine`` by time, and ``recalibrated``: the same with `deploy.drift.recalibrated`.
     """
     peripherals = Peripherals(bits, bits, read_noise, wire_resistance)
-    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    network = {"layers": layers, "hidden": hidden, "activation": activation}
-    stored = draw_pool(dataset, neurons, seed, patterns, binary=activation == "sign")
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
-    key = (seed, neurons, patterns, layers)
-    rng = generator(seed, "drifting chip", *key)
-    memory, crossbars = chip_memory(
-        stored, **network, **rates, training=training, seed=seed, rng=rng
-    )
+    key = (seed, setup.neurons, setup.n_patterns, setup.layers)
+    stored, rng = setup.stored(seed), generator(seed, "drifting chip", *key)
+    memory, crossbars = train_on_chip(setup, stored, rng, seed)
     on_chip = program(memory, crossbars, rng)
     fresh = with_peripherals(on_chip, crossbars, peripherals, stored, rng)
-    corrupt = corruption(activation, flip_rate, noise)
-    options = {"cues": cues, "iterations": iterations}
     found = {"cosine": [], "recalibrated": []}
     for conductances in _drifts(crossbars, times, nu, nu_spread, key):
         old = drifted(fresh, crossbars, conductances, wire_resistance)
-        for means, chip in zip(found.values(), (old, with_reset_gain(old, fresh)), strict=True):
-            # The same cues at every time.
-            cue_rng = generator(seed, "cues", neurons, patterns, flip_rate or noise)
-            quality = recall_quality(chip, stored, corrupt, cue_rng, **options)
-            means.append(quality.mean)
+        for means, network in zip(found.values(), (old, recalibrated(old, fresh)), strict=True):
+            means.append(setup_quality(setup, network, stored, seed).mean)
     names = {"cosine": "mean cosine similarity", "recalibrated": "the same, gains recalibrated"}
     return {
         name: xr.DataArray(

@@ -1,64 +1,35 @@
-"""Digits on one simulated chip."""
+"""One pattern of each class on one simulated chip."""
 
 from crossmem.checks import check_choice
-from crossmem.chip.crossbar import Crossbar
 from crossmem.deploy.programming import program
-from crossmem.experiments.setup import METHODS, corruption, hidden_sizes, make_memory
 from crossmem.labels import quantity
 from crossmem.networks.network import cosine
 from crossmem.networks.stability import energy
-from crossmem.patterns import flip_bits, image_side, one_of_each
+from crossmem.patterns import image_side, one_of_each
 from crossmem.randomness import generator
 
 
-def chip_memory(
-    stored, *, layers, hidden, activation, stuck_off=0.0, stuck_on=0.0, training, seed, rng
-):
-    """A memory of patterns for one chip: fabricate, characterise, train within reach.
+def train_on_chip(setup, stored, rng, seed):
+    """A memory of patterns for one chip: fabricate, characterise, train within its limits.
 
     Returns
     -------
     AssociativeMemory, list of Crossbar
-        To be given to `memories.program`.
+        To be given to `deploy.programming.program`.
     """
-    neurons = stored.shape[1]
-    sizes = hidden_sizes(neurons, layers, hidden)
-    memory = make_memory("adaptive", seed, hidden=sizes, activation=activation, **training)
-    crossbars = [
-        Crossbar.fabricate(*shape, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng)
-        for shape in memory.layer_shapes(neurons)
-    ]
-    memory.fit(stored, limits=[crossbar.characterize().weight_limits() for crossbar in crossbars])
-    return memory, crossbars
+    crossbars = setup.fabricate(rng)
+    limits = [crossbar.characterize().weight_limits() for crossbar in crossbars]
+    return setup.memory(seed).fit(stored, limits=limits), crossbars
 
 
-def chip_recall(
-    *,
-    dataset,
-    neurons,
-    layers=1,
-    hidden=None,
-    activation="sign",
-    stuck_off=0.0,
-    stuck_on=0.0,
-    flip_rate=0.0,
-    noise=0.0,
-    iterations,
-    optimizer="adam",
-    steps=None,
-    learning_rate=None,
-    seed,
-):
+def chip_recall(setup, *, seed):
     """One pattern of each class, on programmed crossbars, recalled (Fig. 3b–f, 4b–d, 5b–e).
 
     Parameters
     ----------
-    stuck_off, stuck_on : float
-        Fault rates per device of the crossbars.
-    dataset, neurons, layers, hidden, activation, flip_rate, noise, iterations
-        As in `stored_quality`.
-    optimizer, steps, learning_rate, seed
-        As in `stored_quality`.
+    setup : Setup
+        Its number of patterns is not used.
+    seed : int
 
     Returns
     -------
@@ -67,30 +38,25 @@ def chip_recall(
         dimensions if there are several; expected and measured products of the cues on the first;
         every state with its cosine similarity and, for a single layer, its energy.
     """
-    rng, binary = generator(seed, "chip", neurons), activation == "sign"
-    stored = one_of_each(dataset, size=image_side(neurons), binary=binary, rng=rng)
-    cues = corruption(activation, flip_rate, noise)(stored, rng)
-    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    network = {"layers": layers, "hidden": hidden, "activation": activation}
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
-    memory, crossbars = chip_memory(
-        stored, **network, **rates, training=training, seed=seed, rng=rng
-    )
+    rng, size = generator(seed, "chip", setup.neurons), image_side(setup.neurons)
+    stored = one_of_each(setup.source, size=size, binary=setup.binary, rng=rng)
+    cues = setup.corrupt(stored, rng)
+    memory, crossbars = train_on_chip(setup, stored, rng, seed)
     on_chip = program(memory, crossbars, rng)
-    states = on_chip.recall(cues, iterations=iterations, trace=True)
+    states = on_chip.recall(cues, iterations=setup.iterations, trace=True)
     results = {}
     for k, (layer, crossbar) in enumerate(zip(memory.layers_, crossbars, strict=True), 1):
-        tail = f"_{k}" if layers > 1 else ""
+        tail = f"_{k}" if setup.layers > 1 else ""
         pairs = (f"output{tail}", f"input{tail}", "device")
         targets, readout = crossbar.targets(layer.weights), crossbar.read_conductance()
         results[f"target{tail}"] = quantity(targets, "µS", "target", pairs)
         results[f"readout{tail}"] = quantity(readout, "µS", "read-out conductance", pairs)
-    if layers == 1:
+    if setup.layers == 1:
         first, products = memory.layers_[0], ("pattern", "output")
-        measured = crossbars[0].multiply(cues, read_noise=True)
+        measured = crossbars[0].multiply(cues, noisy=True)
         results["expected"] = quantity(cues @ first.weights.T, "G_max", "expected", products)
         results["measured"] = quantity(measured, "G_max", "measured product", products)
-        value = energy(on_chip.layers_[0], states)
+        value = energy(on_chip.layers[0], states)
         results["energy"] = quantity(value, "1", "energy", ("iteration", "pattern"))
     trace = ("iteration", "pattern")
     return results | {
@@ -100,23 +66,16 @@ def chip_recall(
     }
 
 
-def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_noise, steps, seed):
+def half_broken(setup, *, limits, seed):
     """Ten digits on a faulty chip: the story of the first notebook, for one more chip.
 
     Parameters
     ----------
-    method : str
-        Key of `experiments.METHODS`.
+    setup : Setup
+        Its number of patterns is not used.
     limits : {"intervals", "masked", "none"}
-        What the memory is told of the faults: what each pair can still reach, that touched pairs
+        What the training knows of the faults: what each pair can still reach, that touched pairs
         are zero (the paper's rule), or nothing.
-    neurons : int
-    stuck_off, stuck_on : float
-        Fault rates per device.
-    flip_rate : float
-        Probability that a bit of the cue is flipped.
-    cue_noise, steps : float, int
-        Of `AdaptiveMemory`; the other methods ignore them.
     seed : int
 
     Returns
@@ -124,16 +83,13 @@ def half_broken(*, method, limits, neurons, stuck_off, stuck_on, flip_rate, cue_
     dict
         ``cosine`` similarity of each digit as recalled by the chip.
     """
-    rng = generator(seed, "half broken", neurons)
-    digits = one_of_each("digits", size=image_side(neurons), rng=rng)
-    cues = flip_bits(digits, flip_rate, rng)
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
-    crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
+    check_choice(limits, "limits", ("intervals", "masked", "none"))
+    rng = generator(seed, "half broken", setup.neurons)
+    digits = one_of_each(setup.source, size=image_side(setup.neurons), rng=rng)
+    cues = setup.corrupt(digits, rng)
+    (crossbar,) = setup.fabricate(rng)
     faults = crossbar.characterize()
-    told = {"intervals": [faults.weight_limits()], "masked": [faults.masked()], "none": None}
-    check_choice(limits, "limits", told)
-    training = {"optimizer": "adam", "cue_noise": cue_noise, "steps": steps, "seed": seed}
-    memory = METHODS[method](**training if method == "adaptive" else {})
-    memory.fit(digits, limits=told[limits])
-    recalled = program(memory, [crossbar], rng).recall(cues)
+    known = {"intervals": faults.weight_limits(), "masked": faults.masked(), "none": None}
+    memory = setup.memory(seed).fit(digits, limits=[known[limits]])
+    recalled = program(memory, [crossbar], rng).recall(cues, iterations=setup.iterations)
     return {"cosine": quantity(cosine(recalled, digits), "1", "cosine similarity", "digit")}

@@ -1,21 +1,30 @@
-"""Ways to use a chip whose devices, not pairs, are faulty."""
+"""Ways to use a chip whose devices, not pairs, are faulty.
+
+A weight is the difference of two devices. Where one of them is stuck, the pair still reaches an
+interval of weights. The published training masks the whole pair; what else one can do is here.
+"""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from crossmem.analysis.capacity import CRITERIA, CapacitySearch
 from crossmem.analysis.theory import chip_bound
 from crossmem.checks import check_choice, check_rate
-from crossmem.chip.crossbar import Crossbar
-from crossmem.deploy.programming import bias_corrected, exchanged, polarity, program, turned
+from crossmem.deploy.programming import (
+    best_signs,
+    program,
+    swap_columns,
+    swap_limits,
+    with_bias_correction,
+)
 from crossmem.experiments.capacity import capacities
-from crossmem.experiments.setup import corruption, draw_pool
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import AssociativeMemory
 from crossmem.networks.optimal import MaxMarginMemory, MaxRecallMemory
 from crossmem.randomness import generator
 
 GUESS = 0.2  # share of the bound at which a capacity search starts; it only saves time
+RESOLUTION = 0.4  # of the search, see `CapacitySearch.capacity`
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Way:
         Subtract from each neuron's field what the offsets of touched pairs add to it on average
         over the patterns.
     exchange : bool
-        Let each neuron exchange its two columns where that suits the patterns; see `polarity`.
+        Let each neuron swap its two columns where that suits the patterns; see `best_signs`.
     """
 
     training: str = "published"
@@ -65,74 +74,65 @@ WAYS = {
 
 
 @dataclass
-class EitherPolarity:
-    """Fits a memory within the limits that are left after the exchange of columns."""
+class SwappedMemory:
+    """Fits a memory within the limits that are left after the swap of columns."""
 
     memory: AssociativeMemory
 
     def fit(self, patterns, *, limits):
         """The fitted memory; parameters as in `AssociativeMemory.fit`."""
         (chip,) = limits
-        return self.memory.fit(patterns, limits=[exchanged(chip, polarity(chip, patterns))])
+        return self.memory.fit(patterns, limits=[swap_limits(chip, best_signs(chip, patterns))])
 
 
-def stuck_rates(fault_rate, on_share):
+def stuck_rates(stuck_fraction, on_share):
     """Rates per device of both faults, as `Crossbar.fabricate` and `chip_couplings` take them."""
-    on = check_rate(fault_rate, "fault_rate") * check_rate(on_share, "on_share")
-    return {"stuck_off": fault_rate - on, "stuck_on": on}
+    on = check_rate(stuck_fraction, "stuck_fraction") * check_rate(on_share, "on_share")
+    return {"stuck_off": stuck_fraction - on, "stuck_on": on}
+
+
+def way_memory(way, setup, noisy, seed):
+    """The unfitted memory of a `Way`; parameters as in `chip_capacity`."""
+    known_flips = noisy.cue_noise[0] / 2
+    if way.training == "largest margin":
+        memory = MaxMarginMemory(flip_rate=known_flips)
+    elif way.training == "likeliest recall":
+        memory = MaxRecallMemory(flip_rate=known_flips)
+    elif way.training == "noise-trained":
+        memory = AdaptiveMemory(**asdict(noisy), seed=seed)
+    elif way.training == "two updates":
+        two = {"unroll": 2, "learning_rate": None}
+        memory = AdaptiveMemory(**asdict(noisy) | two, seed=seed)
+    else:
+        memory = setup.memory(seed)
+    return SwappedMemory(memory) if way.exchange else memory
 
 
 def chip_capacity(
-    *,
-    dataset,
-    neurons,
-    way,
-    fault_rate,
-    on_share,
-    flip_rate,
-    cue_noise,
-    threshold,
-    cues,
-    iterations,
-    resolution,
-    criteria=CRITERIA,
-    optimizer="adam",
-    steps=None,
-    learning_rate=None,
-    noise_steps=None,
-    noise_learning_rate=None,
-    seed,
+    setup, *, way, stuck_fraction, on_share, noisy, threshold=0.99, criteria=CRITERIA, seed
 ):
     """Capacity of one layer on a chip with faulty devices, used in one of the `WAYS`.
 
-    The chip, its faults, the patterns and the cues are the same for every way, and a higher fault
-    rate breaks the devices of a lower one and more.
+    The chip, its faults, the patterns and the cues are the same for every way, and a higher share
+    of stuck devices breaks those of a lower one and more.
 
     Parameters
     ----------
-    dataset : str
-        Name for `load_patterns`.
-    neurons : int
+    setup : Setup
+        One layer, and its published training. Its rates of stuck devices are not used.
     way : str
         Key of `WAYS`.
-    fault_rate : float
+    stuck_fraction : float
         Probability that a device is stuck.
     on_share : float
         Share of the stuck devices that are on: 0 for off only, 1 for on only.
-    flip_rate : float
-        Share of flipped bits in the cues.
-    cue_noise : float
-        Share of flipped bits for which the ways that know of noise are made: the memories of
-        largest margin and likeliest recall, and the noise training, whose noise falls from twice
-        this share to nothing. Less than ``flip_rate`` serves recall in several updates, of which
-        all but the first see fewer flips.
-    threshold, cues, iterations, resolution, criteria
-        As in `experiments.storage_capacity`.
-    optimizer, steps, learning_rate
-        Of the published training, as in `experiments.make_memory`.
-    noise_steps, noise_learning_rate
-        Of the noise training with Adam, as in `AdaptiveMemory`; the rate is that of a single
-        update, two take the library's.
+    noisy : Training
+        The noise training, whose noise falls from the first to the second of a pair. Its rate is
+        that of a single update; two take the library's. The memories of largest margin and
+        likeliest recall are made for half of the first level, which is less than the flip rate of
+        the cues: all updates but the first see fewer flips.
+    threshold, criteria
+        As in `storage_capacity`.
     seed : int
 
     Returns
@@ -140,27 +140,12 @@ def chip_capacity(
     dict
         ``capacity`` by criterion, and the number of ``trainings`` it took.
     """
-    chosen = WAYS[check_choice(way, "way", WAYS)]
+    chosen, neurons = WAYS[check_choice(way, "way", WAYS)], setup.neurons
+    rates = stuck_rates(stuck_fraction, on_share)
     rng = generator(seed, "chip with faulty devices", neurons)
-    rates = stuck_rates(fault_rate, on_share)
-    crossbar = Crossbar.fabricate(neurons, neurons, **rates, rng=rng)
+    (crossbar,) = setup.at(**rates).fabricate(rng)
     faults = crossbar.characterize()
-    published = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    noisy = {"optimizer": "adam", "steps": noise_steps, "cue_noise": (2 * cue_noise, 0.0)}
     limits = faults.weight_limits() if chosen.intervals else faults.masked()
-
-    def make():
-        if chosen.training == "largest margin":
-            memory = MaxMarginMemory(flip_rate=cue_noise)
-        elif chosen.training == "likeliest recall":
-            memory = MaxRecallMemory(flip_rate=cue_noise)
-        elif chosen.training == "noise-trained":
-            memory = AdaptiveMemory(learning_rate=noise_learning_rate, seed=seed, **noisy)
-        elif chosen.training == "two updates":
-            memory = AdaptiveMemory(unroll=2, seed=seed, **noisy)
-        else:
-            memory = AdaptiveMemory(seed=seed, **published)
-        return EitherPolarity(memory) if chosen.exchange else memory
 
     def deploy(memory, patterns):
         chip = copy.deepcopy(crossbar)
@@ -168,21 +153,20 @@ def chip_capacity(
             chip.faults = None
         errors = generator(seed, "programming the chip", neurons, len(patterns))
         if chosen.exchange:
-            signs = polarity(limits, patterns)
-            return turned(program(turned(memory, signs), [chip], errors), signs)
+            signs = best_signs(limits, patterns)
+            return swap_columns(program(swap_columns(memory, signs), [chip], errors), signs)
         on_chip = program(memory, [chip], errors)
-        return bias_corrected(on_chip, faults, patterns) if chosen.correct else on_chip
+        return with_bias_correction(on_chip, faults, patterns) if chosen.correct else on_chip
 
     search = CapacitySearch(
-        make,
-        draw_pool(dataset, neurons, seed),
-        corruption("sign", flip_rate),
+        lambda: way_memory(chosen, setup, noisy, seed),
+        setup.pool(seed),
+        setup.corrupt,
         limits=[limits],
-        rng=generator(seed, "cues", neurons, flip_rate),
-        cues=cues,
-        iterations=iterations,
+        rng=generator(seed, "cues", neurons, setup.flip_rate),
+        cues=setup.cues,
+        iterations=setup.iterations,
         deploy=deploy if chosen.on_chip else None,
     )
     bound = neurons * chip_bound(**rates, intervals=chosen.intervals)
-    guess = max(round(GUESS * bound), 1)
-    return capacities(search, criteria, threshold, resolution, guess)
+    return capacities(search, criteria, threshold, RESOLUTION, max(round(GUESS * bound), 1))

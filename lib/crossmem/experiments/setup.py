@@ -1,8 +1,10 @@
-"""One experimental condition, and what each experiment starts from."""
+"""One experimental condition as an object: what is stored, where, and how it is recalled."""
 
 import math
+from dataclasses import asdict, dataclass, field, fields, replace
 
-from crossmem.checks import check_choice, check_count
+from crossmem.checks import check_choice, check_count, check_not_negative, check_rate, nearest
+from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.faults import WeightLimits
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.rules import (
@@ -14,20 +16,195 @@ from crossmem.networks.rules import (
 from crossmem.patterns import add_gaussian_noise, flip_bits, image_side, load_patterns
 from crossmem.randomness import generator
 
-METHODS = {
+RULES = {
     "hebbian": HebbianMemory,
     "storkey": StorkeyMemory,
     "pseudo-inverse": PseudoInverseMemory,
     "equilibrium": EquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
-
-
 # The random-pattern pool need only exceed every capacity: Gardner's 2N, with room to spare.
 RANDOM_POOL = 3
 
 
-def hidden_sizes(neurons, layers=1, hidden=None):
+@dataclass(frozen=True)
+class Training:
+    """How adaptive training descends; attributes as in `AdaptiveMemory`.
+
+    Equilibrium propagation takes the ``learning_rate`` too, in its own units. The other rules have
+    no training.
+    """
+
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    steps: int | None = None
+    cue_noise: float | tuple[float, float] = 0.0
+    unroll: int = 1
+    loss: str | None = None
+    batch: float | None = None
+
+    def __post_init__(self):
+        if isinstance(self.cue_noise, list):  # as parameter files have it
+            object.__setattr__(self, "cue_noise", tuple(self.cue_noise))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One experimental condition.
+
+    Attributes
+    ----------
+    source : str
+        Where the patterns come from, a name for `load_patterns`.
+    neurons : int
+        Visible neurons N, a square number.
+    n_patterns : int
+        Stored patterns P. A capacity search chooses its own.
+    rule : str
+        Learning rule, a key of `RULES`.
+    layers, width : int
+        Layers of weights, and neurons of each hidden layer; see `hidden_sizes`.
+    activation : {"sign", "tanh"}
+        Binary or continuous patterns.
+    masked_fraction : float
+        Share of masked weights, the paper's fault model.
+    stuck_off, stuck_on : float
+        Share of stuck devices on a chip.
+    flip_rate, noise : float
+        Corruption of the cues: probability of a flipped bit for sign neurons, standard deviation
+        of Gaussian noise for tanh neurons.
+    programming_error : float
+        Standard deviation of a Gaussian error of each device, in µS.
+    cues, iterations : int
+        Corrupted cues per pattern, and the largest number of synchronous updates.
+    training : Training
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value out of range, or values that exclude each other.
+    """
+
+    source: str = "digits"
+    neurons: int = 64
+    n_patterns: int = 10
+    rule: str = "adaptive"
+    layers: int = 1
+    width: int | None = None
+    activation: str = "sign"
+    masked_fraction: float = 0.0
+    stuck_off: float = 0.0
+    stuck_on: float = 0.0
+    flip_rate: float = 0.0
+    noise: float = 0.0
+    programming_error: float = 0.0
+    cues: int = 1
+    iterations: int = 10
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self):
+        image_side(self.neurons)
+        check_count(self.n_patterns, "n_patterns")
+        check_choice(self.rule, "rule", RULES)
+        for name in ("masked_fraction", "stuck_off", "stuck_on", "flip_rate"):
+            check_rate(getattr(self, name), name)
+        check_not_negative(self.noise, "noise", 0.3)
+        check_not_negative(self.programming_error, "programming_error", 3.9)
+        check_count(self.cues, "cues")
+        check_count(self.iterations, "iterations", least=0)
+        if self.noise if self.binary else self.flip_rate:
+            raise ValueError(
+                f"flip_rate={self.flip_rate} and noise={self.noise} with "
+                f"activation={self.activation!r}: sign neurons take a flip_rate, tanh neurons a "
+                "noise"
+            )
+        if self.rule != "adaptive" and (self.layers > 1 or not self.binary):
+            raise ValueError(
+                f"rule={self.rule!r} knows one layer of sign neurons only: use rule='adaptive' "
+                "for hidden layers or continuous patterns"
+            )
+        self.memory(0).check_parameters()
+
+    def at(self, **changes):
+        """The condition with other values, each put where it belongs, here or in the training.
+
+        Raises
+        ------
+        TypeError
+            For an unknown name; the message has the nearest valid one.
+        """
+        own = {entry.name for entry in fields(self)}
+        inner = {entry.name for entry in fields(self.training)}
+        for name in changes:
+            if name not in own | inner:
+                raise TypeError(
+                    f"a setup has no parameter {name!r}: did you mean "
+                    f"{nearest(name, own | inner)!r}?"
+                )
+        training = {name: value for name, value in changes.items() if name in inner}
+        outer = {name: value for name, value in changes.items() if name in own}
+        if training:
+            outer["training"] = replace(outer.get("training", self.training), **training)
+        return replace(self, **outer)
+
+    @property
+    def binary(self):
+        """Whether the patterns are ±1."""
+        return self.activation == "sign"
+
+    @property
+    def level(self):
+        """Corruption of the cues, a flip rate or a noise."""
+        return self.flip_rate if self.binary else self.noise
+
+    @property
+    def hidden(self):
+        """Sizes of the hidden layers, a tuple."""
+        return hidden_sizes(self.neurons, self.layers, self.width)
+
+    def corrupt(self, patterns, rng):
+        """Corrupted copies of patterns, arrays (n, N)."""
+        spoil = flip_bits if self.binary else add_gaussian_noise
+        return spoil(patterns, self.level, rng)
+
+    def memory(self, seed):
+        """An unfitted memory; the seed is that of its initial weights and training noise."""
+        if self.rule == "adaptive":
+            network = {"hidden": self.hidden, "activation": self.activation}
+            return AdaptiveMemory(**network, **asdict(self.training), seed=seed)
+        if self.rule == "equilibrium" and self.training.learning_rate is not None:
+            return EquilibriumMemory(learning_rate=self.training.learning_rate)
+        return RULES[self.rule]()
+
+    def shapes(self):
+        """Shapes (n_out, n_in) of the layers."""
+        return self.memory(0).layer_shapes(self.neurons)
+
+    def pool(self, seed, count=None):
+        """Patterns in random order, (n, N): a new draw for each seed; all of them by default."""
+        rng = generator(seed, "patterns", self.source, self.neurons)
+        if self.source == "random" and count is None:
+            count = RANDOM_POOL * self.neurons
+        size = image_side(self.neurons)
+        return load_patterns(self.source, size=size, binary=self.binary, count=count, rng=rng)
+
+    def stored(self, seed):
+        """The patterns to store, (P, N): the first of `pool`."""
+        return self.pool(seed, self.n_patterns)
+
+    def masked_limits(self, seed):
+        """The paper's fault model, `WeightLimits` for each layer: a new map for each seed."""
+        shapes = self.shapes()
+        rng = generator(seed, "faults", shapes[0][1])
+        return [WeightLimits.masked(shape, self.masked_fraction, rng) for shape in shapes]
+
+    def fabricate(self, rng):
+        """Crossbars for the layers, with faults at random."""
+        rates = {"stuck_off": self.stuck_off, "stuck_on": self.stuck_on}
+        return [Crossbar.fabricate(*shape, **rates, rng=rng) for shape in self.shapes()]
+
+
+def hidden_sizes(neurons, layers=1, width=None):
     """Sizes of the hidden layers of a stack.
 
     Parameters
@@ -36,7 +213,7 @@ def hidden_sizes(neurons, layers=1, hidden=None):
         Visible neurons N.
     layers : int
         Layers of weights; 1 is the Hopfield network, without hidden neurons.
-    hidden : int, optional
+    width : int, optional
         Neurons of each hidden layer. By default as many as N² weights allow, so that all stacks
         need the devices of the single layer: N/2 for two layers (paper, Fig. 4f), in general the
         solution of 2Nh + (L - 2)h² = N².
@@ -51,78 +228,14 @@ def hidden_sizes(neurons, layers=1, hidden=None):
         For hidden neurons without a hidden layer, or a size below 1.
     """
     check_count(layers, "layers")
-    if hidden is not None:
-        check_count(hidden, "hidden")
+    if width is not None:
+        check_count(width, "width")
     if layers == 1:
-        if hidden is not None:
-            raise ValueError(f"hidden={hidden} with layers=1: a hidden layer needs layers=2")
+        if width is not None:
+            raise ValueError(f"width={width} with layers=1: a hidden layer needs layers=2")
         return ()
-    if hidden is None:
+    if width is None:
         inner = layers - 2
         share = (math.sqrt(inner + 1) - 1) / inner if inner else 0.5
-        hidden = int(neurons * share)
-    return (hidden,) * (layers - 1)
-
-
-def make_memory(
-    method,
-    seed,
-    *,
-    hidden=(),
-    activation="sign",
-    optimizer="adam",
-    steps=None,
-    learning_rate=None,
-    cue_noise=0.0,
-    unroll=1,
-):
-    """An unfitted memory of the named method.
-
-    All but the seed are heeded by adaptive training alone; ``learning_rate`` by equilibrium
-    propagation too, in its own units.
-    """
-    check_choice(method, "method", METHODS)
-    if method == "adaptive":
-        settings = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-        settings |= {"cue_noise": cue_noise, "unroll": unroll}
-        return AdaptiveMemory(hidden=hidden, activation=activation, seed=seed, **settings)
-    if hidden or activation != "sign":
-        raise ValueError(
-            f"method={method!r} knows one layer of sign neurons only: use method='adaptive' for "
-            "hidden layers or continuous patterns"
-        )
-    if method == "equilibrium" and learning_rate is not None:
-        return EquilibriumMemory(learning_rate=learning_rate)
-    return METHODS[method]()
-
-
-def draw_pool(dataset, neurons, seed, count=None, *, binary=True):
-    """Patterns in random order, (n, N): a new draw for each seed."""
-    rng = generator(seed, "patterns", dataset, neurons)
-    if dataset == "random" and count is None:
-        count = RANDOM_POOL * neurons
-    return load_patterns(dataset, size=image_side(neurons), binary=binary, count=count, rng=rng)
-
-
-def corruption(activation, flip_rate=0.0, noise=0.0):
-    """A ``corrupt(patterns, rng)``: flipped bits for sign neurons, Gaussian noise for tanh.
-
-    Raises
-    ------
-    ValueError
-        For the corruption of the other kind of neuron.
-    """
-    if noise if activation == "sign" else flip_rate:
-        raise ValueError(
-            f"flip_rate={flip_rate} and noise={noise} with activation={activation!r}: "
-            "sign neurons take a flip_rate, tanh neurons a noise"
-        )
-    if activation == "tanh":
-        return lambda patterns, rng: add_gaussian_noise(patterns, noise, rng)
-    return lambda patterns, rng: flip_bits(patterns, flip_rate, rng)
-
-
-def masked_limits(shapes, fault_rate, seed):
-    """The paper's fault model for layers of shapes (n_out, n_in): a new map for each seed."""
-    rng = generator(seed, "faults", shapes[0][1])
-    return [WeightLimits.masked(shape, fault_rate, rng) for shape in shapes]
+        width = int(neurons * share)
+    return (width,) * (layers - 1)

@@ -13,9 +13,8 @@ import xarray as xr
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from crossmem.analysis.capacity import recall_quality
 from crossmem.checks import check_count
-from crossmem.experiments.setup import corruption, draw_pool
+from crossmem.experiments.quality import setup_quality
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
 from crossmem.networks.network import Layer, cosine
 from crossmem.networks.noise import flipped_cues, shuffled_batches
@@ -226,8 +225,8 @@ class TorchMemory(AdaptiveMemory):
     recipe has: RMSprop on clean patterns, no biases, free weights.
     """
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self):
+        super().check_parameters()
         published = self.optimizer in (None, "rmsprop") and self.unroll == 1
         if not self.hidden or any(self.noise_levels()) or self.bias or not published:
             raise ValueError(
@@ -274,19 +273,7 @@ class NearestPattern:
         return self.stored[(squares - 2 * cues @ self.stored.T).argmin(axis=1)]
 
 
-def recipe_costs(
-    recipes,
-    *,
-    dataset,
-    neurons,
-    patterns,
-    hidden,
-    noise,
-    cues,
-    iterations,
-    seeds,
-    activation="tanh",
-):
+def recipe_costs(recipes, setup, *, seeds):
     """Time and quality of training recipes for a memory with one hidden layer.
 
     Every recipe trains the same patterns from the same initial weights, on one thread, one network
@@ -296,18 +283,10 @@ def recipe_costs(
     ----------
     recipes : dict of str to dict
         Settings of an `AdaptiveMemory` by name; the first is the one to compare to.
-    dataset : str
-        Name for `load_patterns`.
-    neurons, patterns, hidden : int
-        Visible neurons, stored patterns and hidden neurons.
-    noise : float
-        Of the cues: standard deviation, or with ``activation="sign"`` the rate of flipped bits.
-    cues, iterations : int
-        As in `capacity.recall_quality`.
+    setup : Setup
+        Its training is not used.
     seeds : int
         Networks.
-    activation : {"tanh", "sign"}
-        Continuous or binary memories.
 
     Returns
     -------
@@ -318,22 +297,18 @@ def recipe_costs(
         pattern nearest to it, which is the likeliest; ``steps`` and ``learning_rate`` by recipe.
     """
     check_count(seeds, "seeds")
-    binary = activation == "sign"
-    stored = [draw_pool(dataset, neurons, seed, patterns, binary=binary) for seed in range(seeds)]
-    corrupt = corruption(activation, **{"flip_rate" if binary else "noise": noise})
-    cue_rng = lambda seed: generator(seed, "cues", neurons, patterns, noise)  # noqa: E731
+    stored = [setup.stored(seed) for seed in range(seeds)]
+    cue_rng = lambda seed: generator(seed, "cues", setup.neurons, setup.n_patterns, setup.level)  # noqa: E731
     shape = (len(recipes), len(WAYS), seeds)
     names = ("seconds", "cosine", "loss", "steps_taken")
     measured = {name: np.full(shape, np.nan) for name in names}
 
     def memories(kind, recipe):
-        network = {"hidden": (hidden,), "activation": activation}
+        network = {"hidden": setup.hidden, "activation": setup.activation}
         return [kind(**network, **recipe, seed=seed) for seed in range(seeds)]
 
     def note(place, memory, time_taken, seed):
-        quality = recall_quality(
-            memory, stored[seed], corrupt, cue_rng(seed), cues=cues, iterations=iterations
-        )
+        quality = setup_quality(setup, memory, stored[seed], seed)
         found = (time_taken, quality.mean, memory.loss_, memory.steps_)
         for name, value in zip(names, found, strict=True):
             measured[name][(*place, seed)] = value
@@ -355,11 +330,10 @@ def recipe_costs(
                 note((k, 2), memory, time_taken, seed)
     used = [row[0].recipe(row[0].limits_) for (_, way), row in singles.items() if way == 1]
     cue_cosine = [
-        cosine(corrupt(own, cue_rng(seed)), own).mean() for seed, own in enumerate(stored)
+        cosine(setup.corrupt(own, cue_rng(seed)), own).mean() for seed, own in enumerate(stored)
     ]
     nearest = [
-        recall_quality(NearestPattern(own), own, corrupt, cue_rng(seed), cues=cues).mean
-        for seed, own in enumerate(stored)
+        setup_quality(setup, NearestPattern(own), own, seed).mean for seed, own in enumerate(stored)
     ]
     dims = ("recipe", "way", "seed")
     return xr.Dataset(

@@ -4,48 +4,23 @@ import numpy as np
 import xarray as xr
 
 from crossmem.checks import check_count
-from crossmem.experiments.setup import (
-    corruption,
-    draw_pool,
-    hidden_sizes,
-    make_memory,
-    masked_limits,
-)
 from crossmem.labels import quantity
 from crossmem.networks.network import UPDATES, activate, cosine
 from crossmem.networks.stability import settling_time
 from crossmem.randomness import generator
 
 
-def update_schemes(
-    *,
-    dataset,
-    neurons,
-    patterns,
-    layers=1,
-    hidden=None,
-    fault_rate=0.0,
-    flip_rate,
-    cues,
-    iterations,
-    optimizer="adam",
-    steps=None,
-    learning_rate=None,
-    seed,
-):
+def update_schemes(setup, *, seed):
     """Synchronous against asynchronous recall of the same cues (Suppl. Note 3, Fig. 6c, 6d).
 
     An update of the whole state is one synchronous step, or as many single ones as there are
-    neurons. The schemes are those of `dynamics.recall` and `random_draws`, which may take longer.
+    neurons. The schemes are those of `Network.recall` and `random_draws`, which may take longer.
 
     Parameters
     ----------
-    dataset, neurons, patterns, layers, hidden, fault_rate, flip_rate, cues
-        As in `experiments.stored_quality`.
-    iterations : int
-        Largest number of updates of the whole state, at least 2.
-    optimizer, steps, learning_rate, seed
-        As in `experiments.storage_capacity`.
+    setup : Setup
+        With at least 2 iterations.
+    seed : int
 
     Returns
     -------
@@ -55,17 +30,15 @@ def update_schemes(
         change; ``changes`` of single neurons on the way; the ``oscillating`` share of recalls that
         end in a cycle of period two.
     """
-    check_count(iterations, "iterations", least=2)
-    training = {"optimizer": optimizer, "steps": steps, "learning_rate": learning_rate}
-    memory = make_memory("adaptive", seed, hidden=hidden_sizes(neurons, layers, hidden), **training)
-    stored = draw_pool(dataset, neurons, seed, patterns)
-    memory.fit(stored, limits=masked_limits(memory.layer_shapes(neurons), fault_rate, seed))
-    rng = generator(seed, "update schemes", neurons, patterns, flip_rate)
-    wanted = np.tile(stored, (cues, 1))
-    starts = corruption("sign", flip_rate)(wanted, rng)
+    iterations, neurons = check_count(setup.iterations, "iterations", least=2), setup.neurons
+    stored = setup.stored(seed)
+    network = setup.memory(seed).fit(stored, limits=setup.masked_limits(seed)).network_
+    rng = generator(seed, "update schemes", neurons, setup.n_patterns, setup.flip_rate)
+    wanted = np.tile(stored, (setup.cues, 1))
+    starts = setup.corrupt(wanted, rng)
     found = []
     for scheme in UPDATES:
-        trace = memory.recall(starts, iterations=iterations, update=scheme, rng=rng, trace=True)
+        trace = network.recall(starts, iterations=iterations, update=scheme, rng=rng, trace=True)
         moving = settling_time(trace)
         found.append(
             {
@@ -78,7 +51,7 @@ def update_schemes(
         )
     # Random draws visit every neuron once in as many updates as this harmonic number.
     limit = round(iterations * neurons * (1 / np.arange(1, neurons + 1)).sum())
-    states, drawn = random_draws(memory.layers_, starts, limit, rng)
+    states, drawn = random_draws(network, starts, limit, rng)
     found.append(
         {
             "cosine": cosine(states, wanted),
@@ -110,12 +83,12 @@ def in_a_cycle(trace):
     return moved & (trace[-1] == trace[-3]).all(axis=1)
 
 
-def random_draws(layers, cues, limit, rng):
+def random_draws(network, cues, limit, rng):
     """Asynchronous recall of sign neurons, each drawn at random with replacement (Hopfield 1982).
 
     Parameters
     ----------
-    layers : sequence of Layer
+    network : Network
     cues : array (n, N)
     limit : int
         Largest number of draws.
@@ -128,6 +101,7 @@ def random_draws(layers, cues, limit, rng):
         Final states; the draw of the ``last`` change, the draw at which the state is ``known`` to
         rest, because every neuron was drawn since (or the limit), and the number of ``changes``.
     """
+    layers = network.layers
     first, last = layers[0], layers[-1]
     states = np.array(cues, dtype=first.weights.dtype)
     sums, every = states @ first.weights.T, np.arange(len(states))

@@ -1,71 +1,49 @@
-"""Variants of the training on noisy cues."""
+"""Variants of the training on noisy cues, with the same batch, rate and steps."""
 
-import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
 
-from crossmem.analysis.capacity import recall_quality
 from crossmem.checks import check_choice, check_count
-from crossmem.experiments.setup import corruption, draw_pool, make_memory
+from crossmem.experiments.quality import setup_quality
 from crossmem.labels import quantity
-from crossmem.networks.adaptive import initial_weights
+from crossmem.networks.adaptive import AdaptiveMemory, descend, initial_weights
 from crossmem.networks.base import check_limits, normalised_layer
-from crossmem.networks.noise import flipped_cues, shuffled_batches
-from crossmem.networks.training import LOSSES, train
-from crossmem.randomness import generator
+from crossmem.networks.network import Network
+from crossmem.networks.training import LOSSES
 
 # What a variant changes: the noise of the cues, the loss, or the patterns that it starts with.
-NOISES = ("constant noise", "mixed noise", "clean cues")
+LOSS_OF = {f"{loss} loss": loss for loss in LOSSES}
+VARIANTS = (
+    "falling noise",
+    "constant noise",
+    "mixed noise",
+    "clean cues",
+    "warm start",
+    *LOSS_OF,
+)
 
 
-VARIANT_LOSS = {f"{loss} loss": loss for loss in LOSSES}
+class MixedNoiseMemory(AdaptiveMemory):
+    """Adaptive training with a noise between its two levels, drawn anew in each step."""
+
+    def _write_cues(self, targets, out, rng, done):
+        super()._write_cues(targets, out, rng, rng.random())
 
 
-VARIANTS = ("falling noise", *NOISES, "warm start", *VARIANT_LOSS)
-
-
-def variant_quality(
-    *,
-    dataset,
-    neurons,
-    hidden,
-    patterns,
-    unroll,
-    variant,
-    cue_noise,
-    steps,
-    flip_rate,
-    cues,
-    iterations,
-    seed,
-):
+def variant_quality(setup, *, variant, seed):
     """Recall of a given number of binary patterns after a variant of the training on noisy cues.
 
     Parameters
     ----------
-    dataset : str
-        Name for `load_patterns`.
-    neurons : int
-    patterns : int
-        At least 2.
-    hidden : int
-        Hidden neurons, 0 for a single layer.
+    setup : Setup
+        Trained by Adam on noise that falls from a first level to a last; at least 2 patterns.
     variant : str
         Of `VARIANTS`: "falling noise" is the training of `AdaptiveMemory`, whose batch, rate and
         steps all others have as well. "constant noise" has the mean of its two levels, "mixed
         noise" is between them, anew in each step, and "clean cues" have none. "warm start" trains
         half of the patterns for half of the steps, then all of them from the weights that it has,
         with rate and noise at their first values again. The rest change the loss.
-    cue_noise : pair of float
-        First level of the noise and last.
-    unroll, steps : int
-        As in `AdaptiveMemory`.
-    flip_rate : float
-        Share of flipped bits in the cues of recall.
-    cues, iterations : int
-        As in `capacity.recall_quality`.
     seed : int
 
     Returns
@@ -76,68 +54,47 @@ def variant_quality(
     Raises
     ------
     ValueError
-        For an unknown variant, fewer than two patterns, or noise that the memory cannot take.
+        For an unknown variant or fewer than two patterns.
     """
     check_choice(variant, "variant", VARIANTS)
-    check_count(patterns, "patterns", least=2)
-    stored = draw_pool(dataset, neurons, seed, patterns).astype(np.float32)
-    training = {"optimizer": "adam", "steps": steps, "cue_noise": cue_noise, "unroll": unroll}
-    memory = make_memory("adaptive", seed, hidden=(hidden,) if hidden else (), **training)
-    memory._check_parameters()
-    limits, rng = check_limits(None, memory.layer_shapes(neurons)), np.random.default_rng(seed)
+    count = check_count(setup.n_patterns, "n_patterns", least=2)
+    stored = setup.stored(seed).astype(np.float32)
+    limits, rng = check_limits(None, setup.shapes()), np.random.default_rng(seed)
+    bounds = [(limit.low[None], limit.high[None]) for limit in limits]
+    memory = variant_memory(setup.memory(seed), variant, limits)
     weights = [initial_weights(limit.shape, rng)[None] for limit in limits]
-    for count, part in training_stages(variant, patterns, steps):
-        weights = _train_variant(memory, stored[:count], weights, limits, variant, part, rng)
-    memory.n_features_in_ = neurons
-    memory.layers_ = [
+    steps = memory.steps
+    stages = [(count // 2, steps // 2), (count, steps - steps // 2)]
+    for shown, part in stages if variant == "warm start" else [(count, steps)]:
+        memory.set_params(steps=part)
+        recipe = memory.recipe(limits)
+        weights = descend([memory], stored[None, :shown], weights, bounds, recipe, [rng]).weights
+    network = Network(
         normalised_layer(weight[0], np.zeros(len(weight[0]), np.float32), 1.0, limit)
         for weight, limit in zip(weights, limits, strict=True)
-    ]
-    rng = generator(seed, "cues", neurons, patterns, flip_rate)
-    corrupt = corruption("sign", flip_rate)
-    quality = recall_quality(memory, stored, corrupt, rng, cues=cues, iterations=iterations)
+    )
+    network = Network(network.layers, unroll=setup.training.unroll)
+    quality = setup_quality(setup, network, stored, seed)
     return {"cosine": quantity(quality.mean, "1", "cosine similarity, mean over patterns")}
 
 
-def training_stages(variant, patterns, steps):
-    """How many patterns a variant trains for how many steps, stage by stage."""
-    if variant == "warm start":
-        return [(patterns // 2, steps // 2), (patterns, steps - steps // 2)]
-    return [(patterns, steps)]
-
-
-def noise_level(variant, levels, done, rng):
-    """Noise of the cues when a share ``done`` of the steps is over, between a pair of levels."""
-    if variant == "clean cues":
-        return 0.0
+def variant_memory(memory, variant, limits):
+    """The unfitted memory of a variant, with rate and steps of the training that it varies."""
+    recipe, (first, last) = memory.recipe(limits), memory.noise_levels()
+    settings = memory.get_params() | {
+        "optimizer": recipe.optimizer,
+        "learning_rate": recipe.learning_rate,
+        "steps": recipe.steps,
+        "tolerance": 0.0,  # every variant takes all steps
+        "loss": LOSS_OF.get(variant, recipe.loss),
+        "batch": memory.batch or 0.1,
+    }
     if variant == "constant noise":
-        done = 0.5
-    elif variant == "mixed noise":
-        done = rng.random()
-    first, last = levels
-    return first + (last - first) * done
-
-
-def _train_variant(memory, stored, weights, limits, variant, steps, rng):
-    """Weights after one stage of a variant of the training."""
-    shown = itertools.count()
-
-    def corrupt(targets, out):
-        level = noise_level(variant, memory.noise_levels(), next(shown) / steps, rng)
-        flipped_cues(targets[0], level, rng, out[0])
-
-    recipe = memory.recipe(limits)
-    loss = VARIANT_LOSS.get(variant, recipe.loss)
-    count, size = len(stored), memory.patterns_per_step(len(stored))
-    deck = shuffled_batches(count, size, rng)
-    return train(
-        stored[None],
-        weights,
-        limits=[(limit.low[None], limit.high[None]) for limit in limits],
-        recipe=replace(recipe, steps=steps, loss=loss),
-        corrupt=corrupt,
-        draw=(lambda: [next(deck)]) if size < count else None,
-    ).weights
+        settings["cue_noise"] = (first + (last - first) * 0.5,) * 2
+    elif variant == "clean cues":
+        settings["cue_noise"] = 0.0
+    kind = MixedNoiseMemory if variant == "mixed noise" else AdaptiveMemory
+    return kind(**settings)
 
 
 def training_operations(shapes, shown, steps, unroll=1):

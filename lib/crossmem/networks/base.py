@@ -1,18 +1,11 @@
-"""What every associative memory shares: fitting, limits, recall."""
-
-import json
+"""What every associative memory shares: fitting within limits, recall and its score."""
 
 import numpy as np
-import xarray as xr
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from crossmem.chip.faults import WeightLimits
-from crossmem.networks.network import Layer, cosine, recall
+from crossmem.networks.network import Layer, Network, as_network
 from crossmem.patterns import check_patterns
-
-LAYER_PARTS = ("weights", "bias", "gain", "low", "high")
-
 
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
 # trying 1, 2, 4, 8 and 16 at N = 144: 2 and 4 were best with the squared loss, whose value the
@@ -21,13 +14,13 @@ READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
 
 
 class AssociativeMemory(BaseEstimator):
-    """What every memory shares: fitting layers to patterns, recall and its score.
+    """A memory that `fit` turns into a `Network`; each learning rule is a subclass.
 
     Attributes
     ----------
-    layers_ : list of Layer
-        Weights in units of the largest conductance, in [-1, 1], as a crossbar holds them; the
-        layer's gain undoes that scale.
+    network_ : Network
+        What recalls. Its weights are in units of the largest conductance, in [-1, 1], as a
+        crossbar holds them; the gain of each layer undoes that scale.
     limits_ : list of WeightLimits
         What the weights were fitted within, without self-connections for a single layer.
     n_features_in_ : int
@@ -57,12 +50,12 @@ class AssociativeMemory(BaseEstimator):
         ValueError
             For patterns or limits that the memory cannot take; the message says why.
         """
-        self._check_parameters()
+        self.check_parameters()
         patterns = self._check_stored(patterns)
         limits = check_limits(limits, self.layer_shapes(patterns.shape[1]))
         return self._keep(self._learn(patterns, limits), limits)
 
-    def _check_parameters(self):
+    def check_parameters(self):
         """Raise for constructor parameters that training cannot use."""
 
     def _check_stored(self, patterns):
@@ -81,9 +74,14 @@ class AssociativeMemory(BaseEstimator):
 
     def _keep(self, layers, limits):
         """Take fitted layers."""
-        self.layers_, self.limits_ = layers, limits
-        self.n_features_in_ = layers[0].weights.shape[1]
+        self.network_ = Network(layers, self.activation, getattr(self, "unroll", 1))
+        self.limits_, self.n_features_in_ = limits, self.network_.neurons
         return self
+
+    @property
+    def layers_(self):
+        """Layers of the fitted network."""
+        return self.network_.layers
 
     def devices(self, neurons):
         """Number of memristors that a memory of that many visible neurons needs, two per weight."""
@@ -93,79 +91,19 @@ class AssociativeMemory(BaseEstimator):
         """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
         return [(neurons, neurons)]
 
-    def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
-        """Complete corrupted patterns; parameters and return value as in `dynamics.recall`.
+    def recall(self, cues, **options):
+        """Complete corrupted patterns; parameters, return value and errors of `Network.recall`.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
-        ValueError
-            For cues of the wrong shape or with values that are not finite.
         """
-        check_is_fitted(self)
-        return recall(
-            self.layers_,
-            self._check_states(cues),
-            iterations=iterations,
-            activation=self.activation,
-            update=update,
-            rng=rng,
-            trace=trace,
-        )
+        return as_network(self).recall(cues, **options)
 
     def score(self, cues, patterns, **recall_options):
-        """Mean cosine similarity of the recalled cues with the patterns, arrays (n, N)."""
-        recalled = self.recall(cues, **recall_options)
-        patterns = self._check_states(patterns)
-        if patterns.shape != recalled.shape:
-            raise ValueError(
-                f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
-            )
-        return float(cosine(recalled, patterns).mean())
-
-    def to_dataset(self):
-        """Everything that recall needs, and the limits, as a labelled Dataset for netCDF.
-
-        Returns
-        -------
-        xarray.Dataset
-            Per layer k: ``weights_k``, ``bias_k``, ``gain_k``, ``low_k`` and ``high_k``; the class
-            and its parameters in the attributes. `from_dataset` turns it back.
-        """
-        check_is_fitted(self)
-        variables = {}
-        for k, (layer, limits) in enumerate(zip(self.layers_, self.limits_, strict=True)):
-            pair, unit = (f"output_{k}", f"input_{k}"), {"units": "G_max"}
-            described = {"units": "1", "long_name": f"read-out gain of layer {k}"}
-            variables[f"gain_{k}"] = ((), layer.gain, described)
-            described = {"units": "1", "long_name": f"biases of layer {k}"}
-            variables[f"bias_{k}"] = (pair[:1], layer.bias, described)
-            for name, values in (
-                ("weights", layer.weights),
-                ("low", limits.low),
-                ("high", limits.high),
-            ):
-                variables[f"{name}_{k}"] = (
-                    pair,
-                    values,
-                    unit | {"long_name": f"{name}, layer {k}"},
-                )
-        attributes = {
-            "memory": type(self).__name__,
-            "settings": json.dumps(self.get_params(), default=np.generic.item),
-        }
-        return xr.Dataset(variables, attrs=attributes)
-
-    def _check_states(self, states):
-        """Cues or patterns (n, N) of this memory's width, with values in [-1, 1]."""
-        states = check_patterns(states)
-        if states.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"Patterns have {states.shape[1]} elements, but this memory has "
-                f"{self.n_features_in_} neurons; pass patterns of the size it was fitted to."
-            )
-        return states
+        """Mean cosine similarity of the recalled cues with the patterns, see `Network.score`."""
+        return as_network(self).score(cues, patterns, **recall_options)
 
 
 def is_free(limits):
@@ -228,29 +166,3 @@ def check_limits(limits, shapes):
     if len(shapes) == 1:
         checked[0] = checked[0].without_self_connections()
     return checked
-
-
-def from_dataset(dataset):
-    """The fitted memory that `AssociativeMemory.to_dataset` described; it recalls bit for bit.
-
-    Raises
-    ------
-    ValueError
-        If the dataset does not hold a memory.
-    """
-    kinds = {kind.__name__: kind for kind in AssociativeMemory.__subclasses__()}
-    if dataset.attrs.get("memory") not in kinds:
-        raise ValueError(
-            f"the dataset holds {dataset.attrs.get('memory')!r}, not one of the memories "
-            f"{', '.join(kinds)}: pass what to_dataset returned"
-        )
-    settings = json.loads(dataset.attrs["settings"])
-    if "hidden" in settings:
-        settings["hidden"] = tuple(settings["hidden"])  # JSON knows only lists
-    memory = kinds[dataset.attrs["memory"]](**settings)
-    count = sum(name.startswith("weights_") for name in dataset.data_vars)
-    layer = [{n: dataset[f"{n}_{k}"].values for n in LAYER_PARTS} for k in range(count)]
-    memory.layers_ = [Layer(d["weights"], d["bias"], float(d["gain"])) for d in layer]
-    memory.limits_ = [WeightLimits(d["low"], d["high"]) for d in layer]
-    memory.n_features_in_ = memory.layers_[0].weights.shape[1]
-    return memory

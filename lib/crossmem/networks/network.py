@@ -1,23 +1,24 @@
 """Recall: a stack of layers fed back onto itself until the state stays where it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import xarray as xr
+from sklearn.utils.validation import check_is_fitted
 
 from crossmem.checks import check_choice, check_count
+from crossmem.labels import quantity
+from crossmem.patterns import check_patterns
+from crossmem.storage import load_dataset, save_dataset
 
 UPDATES = ("synchronous", "asynchronous")
-
-
 ACTIVATIONS = ("sign", "tanh")
-
-
 # Fields below this, in units of gain and largest weight, count as zero. Rounding leaves about that
 # much of a sum of a thousand single-precision weights that should cancel.
 TIE = 1e-5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One layer of synapses and its neurons: output = f(gain · W x + bias).
 
@@ -40,6 +41,235 @@ class Layer:
     def field(self, states):
         """Local field gain · W x + bias of every neuron, (n, n_in) -> (n, n_out)."""
         return self.gain * (states @ self.weights.T) + self.bias
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers of weights whose last output is fed back to the first input.
+
+    A network is never changed: training makes one, and everything that happens to it on a chip
+    makes another (`crossmem.deploy`).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Each takes what the one below gives, and the first what the last gives.
+    activation : {"sign", "tanh"}
+        Output of the visible neurons. Hidden neurons are tanh units in both cases.
+    unroll : int
+        Updates of the state that bring a pattern back; recall takes a multiple of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, the layers do not fit each other, or a parameter is unknown.
+    """
+
+    layers: tuple[Layer, ...]
+    activation: str = "sign"
+    unroll: int = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(self.layers))
+        check_choice(self.activation, "activation", ACTIVATIONS)
+        check_count(self.unroll, "unroll")
+        if not self.layers:
+            raise ValueError("layers is empty: a network has at least one layer")
+        for number, layer in enumerate(self.layers):
+            below = self.layers[number - 1].weights.shape[0]  # the last layer feeds the first
+            if layer.weights.shape[1] != below:
+                raise ValueError(
+                    f"layer {number} takes {layer.weights.shape[1]} inputs but the layer below "
+                    f"gives {below}: make the shapes fit"
+                )
+
+    @property
+    def neurons(self):
+        """Number N of visible neurons."""
+        return self.layers[0].weights.shape[1]
+
+    def with_layers(self, layers):
+        """The network with other layers."""
+        return replace(self, layers=tuple(layers))
+
+    def with_weights(self, weights):
+        """The network with other weights, an array (n_out, n_in) per layer; biases and gains stay.
+
+        All layers become plain ones, whatever surrounded the old weights.
+
+        Raises
+        ------
+        ValueError
+            If the number or a shape of the arrays is not that of the layers.
+        """
+        weights = [np.asarray(matrix) for matrix in weights]
+        shapes = [matrix.shape for matrix in weights]
+        own = [layer.weights.shape for layer in self.layers]
+        if shapes != own:
+            raise ValueError(f"weights have shapes {shapes}, but the layers {own}: give the same")
+        return self.with_layers(
+            Layer(matrix.astype(layer.weights.dtype), layer.bias, layer.gain)
+            for layer, matrix in zip(self.layers, weights, strict=True)
+        )
+
+    def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
+        """Feed cues back until nothing moves, at most ``iterations`` times.
+
+        Parameters
+        ----------
+        cues : array_like (n, N)
+            Corrupted patterns, with values in [-1, 1].
+        iterations : int
+            Largest number of updates of the whole state, a multiple of ``unroll``; the paper
+            uses 10.
+        update : {"synchronous", "asynchronous"}
+            All neurons at once, or one after the other in random order.
+        rng : numpy.random.Generator
+            Order of asynchronous updates; None draws it from seed 0, so that a call repeats
+            itself.
+        trace : bool
+            Return every state, the cue first.
+
+        Returns
+        -------
+        array (n, N), or (iterations + 1, n, N) if ``trace``
+
+        Raises
+        ------
+        ValueError
+            For cues of another width or outside [-1, 1], an unknown update, a number of
+            iterations that ends between two passes, or asynchronous updates of layers that only
+            work on the whole state.
+        """
+        cues = self.check_states(cues)
+        self._check_recall(iterations, update)
+        rng = np.random.default_rng(0) if rng is None else rng
+        states = np.array(cues, dtype=self.layers[0].weights.dtype)
+        states_seen = [states]
+        for _ in range(iterations):
+            if update == "synchronous":
+                moved = step(self.layers, states, self.activation)
+            else:
+                moved = sweep_neurons(self.layers, states, self.activation, rng)
+            settled = np.array_equal(moved, states)
+            states = moved
+            states_seen.append(states)
+            if settled:
+                break
+        if not trace:
+            return states
+        states_seen += [states] * (iterations + 1 - len(states_seen))
+        return np.stack(states_seen)
+
+    def score(self, cues, patterns, **recall_options):
+        """Mean cosine similarity of the recalled cues with the patterns, arrays (n, N).
+
+        Raises
+        ------
+        ValueError
+            If there is not one pattern per cue, or binary neurons are compared with patterns
+            that hold other values than ±1.
+        """
+        recalled = self.recall(cues, **recall_options)
+        patterns = self.check_states(patterns, binary=self.activation == "sign")
+        if patterns.shape != recalled.shape:
+            raise ValueError(
+                f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
+            )
+        return float(cosine(recalled, patterns).mean())
+
+    def check_states(self, states, *, binary=False):
+        """Cues or patterns (n, N) of this network's width, with values in [-1, 1], or ±1."""
+        states = check_patterns(states, binary=binary)
+        if states.shape[1] != self.neurons:
+            raise ValueError(
+                f"patterns have {states.shape[1]} elements, but this network has {self.neurons} "
+                "neurons; pass patterns of that size"
+            )
+        return states
+
+    def _check_recall(self, iterations, update):
+        check_count(iterations, "iterations", least=0)
+        check_choice(update, "update", UPDATES)
+        if iterations % self.unroll:
+            raise ValueError(
+                f"iterations={iterations} ends between two passes of this network, whose patterns "
+                f"come back every {self.unroll} updates: use a multiple of unroll={self.unroll}"
+            )
+        if update == "asynchronous" and any(layer.synchronous_only for layer in self.layers):
+            raise ValueError(
+                "update='asynchronous' would bypass the converters and the noise of these layers: "
+                "recall with update='synchronous'"
+            )
+
+    def to_dataset(self):
+        """The network as a labelled Dataset: ``weights_k``, ``bias_k`` and ``gain_k`` per layer.
+
+        Raises
+        ------
+        TypeError
+            If a layer is of another kind than `Layer`: converters, noise and their random state
+            would be lost.
+        """
+        variables = {}
+        for k, layer in enumerate(self.layers):
+            if type(layer) is not Layer:
+                raise TypeError(
+                    f"layer {k} is an {type(layer).__name__}, which a file cannot hold whole: save "
+                    "the network that was programmed, and deploy it again"
+                )
+            pair = (f"output_{k}", f"input_{k}")
+            for name, value, units, dims in (
+                ("weights", layer.weights, "G_max", pair),
+                ("bias", layer.bias, "1", pair[:1]),
+                ("gain", layer.gain, "1", ()),
+            ):
+                variables[f"{name}_{k}"] = quantity(value, units, f"{name} of layer {k}", dims)
+        return xr.Dataset(variables, attrs={"activation": self.activation, "unroll": self.unroll})
+
+    @classmethod
+    def from_dataset(cls, dataset):
+        """The network that `to_dataset` described; it recalls bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the dataset does not hold a network.
+        """
+        if "weights_0" not in dataset or "activation" not in dataset.attrs:
+            raise ValueError(
+                f"the dataset holds {list(dataset.data_vars)}, but no network: pass what "
+                "Network.save has written"
+            )
+        count = sum(name.startswith("weights_") for name in dataset.data_vars)
+        part = lambda name, k: dataset[f"{name}_{k}"].values  # noqa: E731
+        layers = [
+            Layer(part("weights", k), part("bias", k), float(part("gain", k))) for k in range(count)
+        ]
+        return cls(layers, str(dataset.attrs["activation"]), int(dataset.attrs["unroll"]))
+
+    def save(self, path):
+        """Write the network as netCDF; errors are those of `to_dataset` and of writing."""
+        save_dataset(self.to_dataset(), path)
+
+    @classmethod
+    def load(cls, path):
+        """Read a network that `save` has written; errors are those of reading."""
+        return cls.from_dataset(load_dataset(path))
+
+
+def as_network(memory):
+    """The network of a fitted memory, or the network itself.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        For a memory that was not fitted.
+    """
+    if isinstance(memory, Network):
+        return memory
+    check_is_fitted(memory, "network_")
+    return memory.network_
 
 
 def activate(field, previous, activation, gain=1.0):
@@ -93,73 +323,6 @@ def sweep_neurons(layers, states, activation, rng):
         product += np.outer(moved - states[:, neuron], first.weights[:, neuron])
         states[:, neuron] = moved
     return states
-
-
-def recall(
-    layers,
-    cues,
-    *,
-    iterations=10,
-    activation="sign",
-    update="synchronous",
-    rng=None,
-    trace=False,
-):
-    """Feed cues back through the stack until nothing moves, at most ``iterations`` times.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        The last layer has as many outputs as the first has inputs.
-    cues : array (n, N)
-        Corrupted patterns.
-    iterations : int
-        Largest number of updates of the whole state; the paper uses 10.
-    activation : {"sign", "tanh"}
-        Output of the visible neurons.
-    update : {"synchronous", "asynchronous"}
-        All neurons at once, or one after the other in random order.
-    rng : numpy.random.Generator
-        Order of asynchronous updates; None draws it from seed 0, so that a call repeats itself.
-    trace : bool
-        Return every state, the cue first.
-
-    Returns
-    -------
-    array (n, N), or (iterations + 1, n, N) if ``trace``
-
-    Raises
-    ------
-    ValueError
-        For an unknown update or activation, fewer than 0 iterations, or asynchronous updates of
-        layers that only work on the whole state.
-    """
-    check_count(iterations, "iterations", least=0)
-    check_choice(activation, "activation", ACTIVATIONS)
-    check_choice(update, "update", UPDATES)
-    if update == "asynchronous" and any(layer.synchronous_only for layer in layers):
-        raise ValueError(
-            "update='asynchronous' would bypass the converters and the noise of these layers: "
-            "recall with update='synchronous'"
-        )
-    if rng is None:
-        rng = np.random.default_rng(0)
-    states = np.array(cues, dtype=layers[0].weights.dtype)
-    states_seen = [states]
-    for _ in range(iterations):
-        if update == "synchronous":
-            moved = step(layers, states, activation)
-        else:
-            moved = sweep_neurons(layers, states, activation, rng)
-        settled = np.array_equal(moved, states)
-        states = moved
-        states_seen.append(states)
-        if settled:
-            break
-    if not trace:
-        return states
-    states_seen += [states] * (iterations + 1 - len(states_seen))
-    return np.stack(states_seen)
 
 
 def cosine(states, patterns):

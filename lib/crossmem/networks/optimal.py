@@ -10,19 +10,15 @@ from crossmem.networks.network import Layer
 
 # Spread of a programmed device in units of G_max: 3.894 µS of 150 µS (paper, Fig. 6a).
 PROGRAMMING_ERROR = 0.026
-
-
 # Price of a squared shortfall where not all margins can be positive: shortfalls alone decide.
 LAST_RESORT = 1e4
-
-
 TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
 
 
 class NeuronByNeuron:
     """What two memories share that solve one small problem per neuron, within its limits."""
 
-    def _check_parameters(self):
+    def check_parameters(self):
         check_positive(self.flip_rate, "flip_rate", 0.05)
         if self.flip_rate >= 0.5:
             raise ValueError(
@@ -98,8 +94,8 @@ class MaxMarginMemory(NeuronByNeuron, AssociativeMemory):
         self.programming_error = programming_error
         self.penalty = penalty
 
-    def _check_parameters(self):
-        super()._check_parameters()
+    def check_parameters(self):
+        super().check_parameters()
         if self.penalty is not None:
             check_positive(self.penalty, "penalty", 10.0)
 
@@ -137,9 +133,9 @@ class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
         self.programming_error = programming_error
 
     def _row(self, signed, low, high):
-        """Weights of one neuron; see `surprise`."""
+        """Weights of one neuron; see `negative_log_likelihood`."""
         return minimize(
-            surprise,
+            negative_log_likelihood,
             np.clip(0.0, low, high),
             args=(signed, *self._noise(len(low)), 1 - 2 * self.flip_rate),
             jac=True,
@@ -148,7 +144,7 @@ class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
         ).x
 
 
-def surprise(weights, signed, flips, noise, kept):
+def negative_log_likelihood(weights, signed, flips, noise, kept):
     """-Σ log Φ(κ_p) of one neuron, and its gradient; see `MaxRecallMemory`.
 
     Parameters

@@ -76,7 +76,7 @@ class EquilibriumMemory(AssociativeMemory):
             weights = limits.clip(weights + self.learning_rate * contrast).astype(np.float32)
         return [normalised_layer(weights, np.zeros(len(weights), np.float32), 1.0, limits)]
 
-    def _check_parameters(self):
+    def check_parameters(self):
         check_positive(self.nudge, "nudge", 0.5)
         check_positive(self.learning_rate, "learning_rate", 0.01)
         for name in ("epochs", "free_steps", "nudged_steps"):

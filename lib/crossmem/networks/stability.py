@@ -44,14 +44,14 @@ def energy(layer, states):
     return -0.5 * layer.gain * quadratic - states @ layer.bias
 
 
-def jacobian_factors(layers, state):
+def jacobian_factors(network, state):
     """Factors diag(tanh'(h)) · gain · W of each layer at a state, first layer first.
 
     The visible neurons count as tanh units, as in training: the sign has no derivative.
 
     Parameters
     ----------
-    layers : sequence of Layer
+    network : Network
     state : array (N,)
 
     Returns
@@ -59,52 +59,52 @@ def jacobian_factors(layers, state):
     list of arrays (n_out, n_in)
     """
     factors, below = [], np.asarray(state, dtype=float)
-    if below.shape != (layers[0].weights.shape[1],):
+    if below.shape != (network.neurons,):
         raise ValueError(
-            f"state has shape {below.shape}, but the network has {layers[0].weights.shape[1]} "
+            f"state has shape {below.shape}, but the network has {network.neurons} "
             "neurons: pass one state, an array (N,)"
         )
-    for layer in layers:
+    for layer in network.layers:
         below = np.tanh(layer.field(below))
         factors.append((1 - below**2)[:, None] * (layer.gain * layer.weights.astype(float)))
     return factors
 
 
-def jacobian(layers, state):
+def jacobian(network, state):
     """Jacobian of one synchronous update of the smooth network at a state, (N,) -> (N, N)."""
     product = None
-    for factor in jacobian_factors(layers, state):
+    for factor in jacobian_factors(network, state):
         product = factor if product is None else factor @ product
     return product
 
 
-def spectral_norm(layers, state):
+def spectral_norm(network, state):
     """Largest singular value of the Jacobian at a state; below 1 everywhere, updates contract.
 
     The Jacobian is never formed: a stack of N·Nh weights costs N·Nh operations per iteration of
     the Lanczos process (`scipy.sparse.linalg.svds`).
     """
-    operator = _jacobian_operator(layers, state)
+    operator = _jacobian_operator(network, state)
     if operator is None:
-        return float(np.linalg.norm(jacobian(layers, state), 2))
+        return float(np.linalg.norm(jacobian(network, state), 2))
     return float(svds(operator, k=1, rng=0, return_singular_vectors=False)[0])
 
 
-def spectral_radius(layers, state):
+def spectral_radius(network, state):
     """Largest modulus of the Jacobian's eigenvalues: below 1, a fixed point attracts nearby states.
 
     It never exceeds the norm, and may be far below it where the Jacobian is not symmetric.
     """
-    operator = _jacobian_operator(layers, state)
+    operator = _jacobian_operator(network, state)
     if operator is None:
-        return float(np.abs(np.linalg.eigvals(jacobian(layers, state))).max())
+        return float(np.abs(np.linalg.eigvals(jacobian(network, state))).max())
     start = np.random.default_rng(0).standard_normal(operator.shape[0])
     return float(np.abs(eigs(operator, k=1, v0=start, return_eigenvectors=False))[0])
 
 
-def _jacobian_operator(layers, state):
+def _jacobian_operator(network, state):
     """The Jacobian as an operator; None where it is too small, or zero, for an iteration."""
-    factors = jacobian_factors(layers, state)
+    factors = jacobian_factors(network, state)
     if len(state) < 4 or any(not factor.any() for factor in factors):
         return None
 
@@ -122,7 +122,9 @@ def _jacobian_operator(layers, state):
     return LinearOperator(shape, matvec=forward, rmatvec=backward, dtype=float)
 
 
-def is_fixed_point(layers, states, *, activation="sign", tolerance=1e-3):
+def is_fixed_point(network, states, *, tolerance=1e-3):
     """Whether one more update moves no neuron by more than a tolerance, (n, N) -> (n,) of bool."""
-    states = np.asarray(states, dtype=layers[0].weights.dtype)
-    return np.abs(step(layers, states, activation) - states).max(axis=1) <= tolerance
+    states = np.asarray(states, dtype=network.layers[0].weights.dtype)
+    return (
+        np.abs(step(network.layers, states, network.activation) - states).max(axis=1) <= tolerance
+    )

@@ -6,6 +6,8 @@ import numpy as np
 
 from crossmem.checks import check_count, check_not_negative, check_positive
 
+MORE_BITS = "give more bits, or None to convert exactly"
+
 
 @dataclass(frozen=True)
 class Peripherals:
@@ -22,8 +24,8 @@ class Peripherals:
 
     Raises
     ------
-    ValueError
-        For fewer than 1 bit, or a negative noise or resistance.
+    TypeError, ValueError
+        For a number of bits that is no integer of at least 1, or a negative noise or resistance.
     """
 
     dac_bits: int | None = None
@@ -34,7 +36,7 @@ class Peripherals:
     def __post_init__(self):
         for name in ("dac_bits", "adc_bits"):
             if getattr(self, name) is not None:
-                check_count(getattr(self, name), name)
+                check_count(getattr(self, name), name, remedy=MORE_BITS)
         check_not_negative(self.read_noise, "read_noise", 1.0)
         check_not_negative(self.wire_resistance, "wire_resistance", 1.0)
 
@@ -44,17 +46,21 @@ def quantize(values, bits, full_scale):
 
     Parameters
     ----------
-    values : array_like
+    values : array_like of float, any shape
     bits : int or None
         None returns the values as they are.
     full_scale : float
-        Largest magnitude represented, above 0; what lies beyond is clipped to it. Zero lies half a
-        step from the two levels beside it.
+        Largest magnitude represented, above 0, in the unit of the values; what lies beyond is
+        clipped to it. Zero lies half a step from the two levels beside it.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape of ``values``
     """
     values = np.asarray(values, dtype=float)
     if bits is None:
         return values
     check_positive(full_scale, "full_scale", 1.0)
-    top = 2 ** check_count(bits, "bits") - 1
+    top = 2 ** check_count(bits, "bits", remedy=MORE_BITS) - 1
     code = np.clip(np.rint((values / full_scale + 1) * top / 2), 0, top)
     return full_scale * (2 * code - top) / top

@@ -1,4 +1,4 @@
-"""Energy and latency of one recall on a crossbar chip, from the updates that a simulation counted."""
+"""Energy and latency of one recall on a crossbar chip, by counted updates."""
 
 from __future__ import annotations
 

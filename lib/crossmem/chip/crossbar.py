@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossmem.checks import check_count, check_rate, check_rng
+from crossmem.checks import check_count, check_even, check_rate, check_rng
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap
 
@@ -43,7 +43,8 @@ class Crossbar:
         self.device = device
         self.tile = tile
         self.faults = None
-        self._stuck = stuck
+        self._stuck = np.array(stuck, dtype=bool)
+        self._stuck.flags.writeable = False
         self._rng = rng
 
     @classmethod
@@ -66,19 +67,20 @@ class Crossbar:
         Notes
         -----
         Working devices leave fabrication in the off state. A stuck-off device has 0 µS and a
-        stuck-on one G_max exactly: the ends of the range, so that a fault takes no free parameter
-        and a stuck-on device offsets its weight as much as the range allows.
+        stuck-on one G_max exactly. Faults at the ends of the range have no free parameter, and a
+        stuck-on device offsets its weight as much as the range allows.
 
         Raises
         ------
         ValueError
-            If a size is not an integer of at least 1, ``tile`` is odd, or the rates are outside
-            [0, 1] or sum to more than 1.
+            If a size is below 1, ``tile`` is odd, or the rates are outside [0, 1] or sum to more
+            than 1.
+        TypeError
+            If a size is not an integer or ``rng`` not a Generator.
         """
-        for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
-            check_count(value, name)
-        if tile % 2:
-            raise ValueError(f"tile is {tile} but must be even: a pair takes two columns of it")
+        check_count(n_out, "n_out")
+        check_count(n_in, "n_in")
+        check_even(tile, "tile")
         check_rate(stuck_off, "stuck_off")
         check_rate(stuck_on, "stuck_on")
         if stuck_off + stuck_on > 1:
@@ -110,6 +112,14 @@ class Crossbar:
         return ceil(n_in / self.tile) * ceil(2 * n_out / self.tile)
 
     @property
+    def stuck(self):
+        """Boolean array (n_out, n_in, 2), read-only: the devices that are stuck in truth.
+
+        A real chip tells them only by a scan; see `characterize`.
+        """
+        return self._stuck
+
+    @property
     def weights(self):
         """Weights (n_out, n_in) physically present, in units of G_max."""
         return self._difference(self.conductance)
@@ -122,13 +132,32 @@ class Crossbar:
         """Weights (n_out, n_in) from one noisy read of each device, in units of G_max."""
         return self._difference(self.read_conductance())
 
+    def write_level(self, target, rng=None):
+        """Write devices by write-and-verify, all to one conductance or each to its own.
+
+        Parameters
+        ----------
+        target : float or array_like of float, shape (n_out, n_in, 2)
+            Target conductance in µS, within [0, G_max].
+        rng : numpy.random.Generator, optional
+            Draws the programming randomness; by default the generator of the crossbar.
+
+        Returns
+        -------
+        WriteResult
+        """
+        rng = self._rng if rng is None else check_rng(rng)
+        written = self.device.write_and_verify(target, self.conductance, rng, stuck=self._stuck)
+        self.conductance = written.conductance
+        return written
+
     def characterize(self):
         """Find the stuck devices by writing and reading, as the paper's fault scan does.
 
-        Every device is programmed high and read, then programmed low and read. Below the stuck
-        threshold after the first it is stuck off; above half of G_max after the second (assumed,
-        the paper gives no limit) it is stuck on. Stored weights are lost. The map is returned and
-        remembered, so that `program` can compensate for the faults.
+        Every device is programmed high and read, then programmed low and read. A device below the
+        stuck threshold after the first write is stuck off; one above half of G_max after the second
+        is stuck on (assumed, the paper gives no limit). Stored weights are lost. The map is
+        returned and remembered, so that `program` can compensate for the faults.
 
         Returns
         -------
@@ -137,7 +166,7 @@ class Crossbar:
         device, reads, writes = self.device, 0, 0
         found = []
         for target in (device.g_max, 0.0):
-            written = self._write(np.full(self.conductance.shape, target), self._rng)
+            written = self.write_level(target)
             found.append(self.read_conductance())
             writes += int(written.pulses.sum())
             reads += int(written.pulses.sum()) + 2 * self.devices
@@ -153,8 +182,8 @@ class Crossbar:
         """Write weights onto the crossbar by write-and-verify.
 
         A positive weight goes to G+, a negative one to G-, and the partner is switched off. Where
-        the last `characterize` found one device of a pair stuck, the other one makes up for it as
-        far as its range allows.
+        the last `characterize` found one device of a pair stuck, the other one compensates for it
+        as far as its range allows.
 
         Parameters
         ----------
@@ -186,10 +215,10 @@ class Crossbar:
                 "scale the layer by its largest magnitude"
             )
         target = self.targets(weights)
-        written = self._write(target, self._rng if rng is None else check_rng(rng))
+        written = self.write_level(target, rng)
         return ProgramReport(target, written.pulses, float(np.abs(self.weights - weights).max()))
 
-    def multiply(self, x, *, read_noise=False):
+    def multiply(self, x, *, noisy=False):
         """Analog product of a batch of inputs with the weights.
 
         Each tile contributes the sum over its own rows; the sums are added digitally.
@@ -198,8 +227,8 @@ class Crossbar:
         ----------
         x : array_like of float, shape (n, n_in)
             Input voltages, or neuron states proportional to them.
-        read_noise : bool
-            Whether the devices show their read noise, drawn afresh for every product.
+        noisy : bool
+            Whether to add the read noise of the devices, drawn afresh for every product.
 
         Returns
         -------
@@ -220,7 +249,7 @@ class Crossbar:
         for row in range(0, n_in, self.tile):
             rows = slice(row, row + self.tile)
             product += x[:, rows] @ weights[:, rows].T
-        if read_noise:
+        if noisy:
             # Independent Gaussian noise of the 2 n_in devices of an output adds up in squares.
             spread = np.sqrt(2) * self.device.read_noise / self.device.g_max
             size = spread * np.linalg.norm(x, axis=1, keepdims=True)
@@ -237,14 +266,9 @@ class Crossbar:
         stuck, known = self.faults.stuck, self.faults.stuck_conductance
         plus = np.where(stuck[..., 1], known[..., 1] + wanted, plus)
         minus = np.where(stuck[..., 0], known[..., 0] - wanted, minus)
-        # A stuck device is asked for what it has already, so that no pulse is wasted on it.
+        # The target of a stuck device is its own conductance, so that it gets no pulses.
         targets = np.where(stuck, known, np.stack((plus, minus), axis=-1))
         return np.clip(targets, 0.0, g_max)
-
-    def _write(self, target, rng):
-        written = self.device.write_and_verify(target, self.conductance, rng, stuck=self._stuck)
-        self.conductance = written.conductance
-        return written
 
     def _difference(self, conductance):
         return (conductance[..., 0] - conductance[..., 1]) / self.device.g_max

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from crossmem.checks import check_count
+from crossmem.checks import check_below, check_constants, check_count, check_not_negative, check_rng
 
 
 class WriteResult(NamedTuple):
@@ -39,9 +39,10 @@ class DeviceModel:
 
     Raises
     ------
-    ValueError
-        If a constant is negative or not finite, one that others are divided by is zero, or
-        ``max_pulses`` is not an integer of at least 1.
+    TypeError, ValueError
+        If a constant is negative or not finite, or one that must be above 0 is not;
+        ``max_pulses`` is not an integer of at least 1; or working devices would count as stuck,
+        because ``stuck_threshold`` or ``tolerance`` reach half of ``g_max``.
     """
 
     g_max: float = 150.0  # µS, upper end of the weight range; paper, Methods
@@ -66,10 +67,11 @@ class DeviceModel:
     drift_onset: float = 20.0  # s, t0 of the drift law; Nandakumar et al. 2019
 
     def __post_init__(self):
-        check_constants(
-            self, positive=("g_max", "read_voltage", "quiet", "walk_onset", "drift_onset")
-        )
+        divisors = ("g_max", "read_voltage", "quiet", "walk_onset", "drift_onset")
+        check_constants(self, positive=(*divisors, "set_gain", "reset_gain"))
         check_count(self.max_pulses, "max_pulses")
+        for name in ("stuck_threshold", "tolerance"):
+            check_below(self, name, "g_max", share=0.5)
 
     def read(self, conductance, rng):
         """One read of each cell at the read voltage.
@@ -82,20 +84,20 @@ class DeviceModel:
 
         Returns
         -------
-        numpy.ndarray
+        numpy.ndarray of float
             Measured conductance in µS. Noise of the read-out chain can make it slightly negative.
         """
         conductance = np.asarray(conductance, dtype=float)
-        return conductance + self.read_noise * rng.standard_normal(conductance.shape)
+        return conductance + self.read_noise * check_rng(rng).standard_normal(conductance.shape)
 
     def write_and_verify(self, target, start, rng, stuck=False):
         """Program cells towards their targets by read, compare, pulse (paper, Methods).
 
         A cell outside the tolerance gets a SET pulse if it reads too low, a RESET pulse if too
-        high. Drain and gate voltage rise together with each further pulse of one polarity, which
-        one overdrive stands for; it starts afresh when the polarity turns (assumed), or overshoots
-        would grow without end. Afterwards the pulsed cells relax, as Wan et al. 2022 (Nature 608,
-        Extended Data Fig. 3) measured.
+        high. One overdrive stands for drain and gate voltage, which rise with each further pulse of
+        one polarity. It restarts when the polarity turns (assumed); otherwise overshoots would
+        grow. Afterwards the pulsed cells relax, as Wan et al. 2022 (Nature 608, Extended Data
+        Fig. 3) measured.
 
         Parameters
         ----------
@@ -173,11 +175,10 @@ class DeviceModel:
         times = np.asarray(times, dtype=float)
         if times.ndim != 1 or not (times >= 0).all() or not (np.diff(times) > 0).all():
             raise ValueError(f"times are {times} s: give one increasing row of non-negative times")
-        if not nu >= 0:
-            raise ValueError(f"nu is {nu} but must be non-negative: 0 means no drift")
+        check_not_negative(nu, "nu", 0.05)
         conductance = np.asarray(conductance, dtype=float)
         decades = np.log10(1 + times / self.walk_onset)
-        increments = rng.standard_normal((times.size, *conductance.shape))
+        increments = check_rng(rng).standard_normal((times.size, *conductance.shape))
         column = (-1, *(1,) * conductance.ndim)
         increments *= np.sqrt(np.diff(decades, prepend=0.0)).reshape(column)
         walked = self._wander(conductance, self.walk * np.cumsum(increments, axis=0))
@@ -201,7 +202,7 @@ class DeviceModel:
         """
         current = np.multiply.outer(np.asarray(conductance, float), np.asarray(voltages, float))
         current_noise = self.read_noise * self.read_voltage
-        return current + current_noise * rng.standard_normal(current.shape)
+        return current + current_noise * check_rng(rng).standard_normal(current.shape)
 
     def _pulse(self, conductance, streak, rng):
         """Conductance after one pulse, the ``|streak|``-th in a row of its polarity."""
@@ -211,7 +212,7 @@ class DeviceModel:
         return self._confine(conductance + gain * overdrive * spread)
 
     def _wander(self, conductance, change):
-        """Conductance after random ``change`` in µS, which a nearly empty filament hardly feels."""
+        """Conductance after random ``change`` in µS, scaled down for a nearly empty filament."""
         return self._confine(conductance - np.expm1(-conductance / self.quiet) * change)
 
     def _confine(self, conductance):
@@ -224,15 +225,4 @@ class DeviceModel:
             raise ValueError(
                 f"{name} conductance {wrong.flat[0]:g} µS is outside [0, {limit:g}] µS: "
                 "scale it into the range of the device"
-            )
-
-
-def check_constants(model, positive):
-    for field in fields(model):
-        value = getattr(model, field.name)
-        least = "above 0" if field.name in positive else "at least 0"
-        if not np.isfinite(value) or value < 0 or (field.name in positive and value == 0):
-            raise ValueError(
-                f"{field.name} is {value!r}: give a finite number {least}, "
-                "in the unit noted beside its default"
             )

@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from crossmem.checks import check_count
-from crossmem.chip.devices import check_constants
+from crossmem.checks import check_below, check_constants, check_count, check_rng
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,9 @@ class SwitchingModel:
 
     Raises
     ------
-    ValueError
-        If a constant is not finite, or not above 0 (a spread may be 0).
+    TypeError, ValueError
+        If a constant is not finite or not above 0 (a spread may be 0), or the cell could not
+        switch: a threshold reaches the peak of its sweep, or ``g_off`` reaches ``g_full``.
     """
 
     g_full: float = 300.0  # µS, complete filament
@@ -43,6 +43,8 @@ class SwitchingModel:
 
     def __post_init__(self):
         check_constants(self, positive=[f.name for f in fields(self) if "spread" not in f.name])
+        for lower, upper in (("g_off", "g_full"), ("v_set", "peak_set"), ("v_reset", "peak_reset")):
+            check_below(self, lower, upper)
 
     def iv_hysteresis(self, cycles, rng):
         """Sweep 0, +peak_set, 0, -peak_reset, 0 V, with thresholds drawn afresh for each cycle.
@@ -74,7 +76,8 @@ class SwitchingModel:
             np.linspace(0, travelled[-1], round(travelled[-1] / step) + 1), travelled, corners
         )
         v_set, v_reset = (
-            rng.normal(mean, self.threshold_spread, cycles) for mean in (self.v_set, self.v_reset)
+            check_rng(rng).normal(mean, self.threshold_spread, cycles)
+            for mean in (self.v_set, self.v_reset)
         )
         g_off = self.g_off * rng.lognormal(0.0, self.g_off_spread, cycles)
         filament = np.zeros(cycles)

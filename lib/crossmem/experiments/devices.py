@@ -207,7 +207,7 @@ def products(*, neurons, inputs, seed):
         "wanted": voltages @ weights.T * device.g_max,
         "summed": currents[..., 0] - currents[..., 1],
         "multiplied": crossbar.multiply(voltages) * device.g_max,
-        "measured": crossbar.multiply(voltages, read_noise=True) * device.g_max,
+        "measured": crossbar.multiply(voltages, noisy=True) * device.g_max,
     }
     dims = ("input", "output")
     return {name: quantity(v, "µA", f"{name} current", dims) for name, v in results.items()}

@@ -35,25 +35,32 @@ def write_atomically(path, content):
         ) from error
 
 
-def to_json(value):
+def to_json(value, **layout):
     """JSON text of plain values, NumPy scalars and arrays among them; keys in order.
+
+    `layout` goes to `json.dumps`, such as ``indent=1``.
 
     Raises
     ------
     TypeError
         For a value that is none of these; the message names it.
     """
-    return json.dumps(value, sort_keys=True, default=_plain)
+    return json.dumps(value, sort_keys=True, default=_plain, **layout)
 
 
 def save_dataset(dataset, path):
     """Write a dataset as compressed netCDF, over what was there or not at all.
+
+    Attributes that netCDF cannot hold, such as ``True`` or a dictionary, are kept as JSON text.
 
     Raises
     ------
     OSError
         If the folder cannot be written; an older file stays as it was.
     """
+    dataset = dataset.copy()  # shares the values; the attributes are its own
+    for item in (dataset, *dataset.variables.values()):
+        item.attrs = {name: _attribute(value) for name, value in item.attrs.items()}
     compressed = {
         name: {"zlib": True, "complevel": 6, "shuffle": True}
         for name, variable in dataset.variables.items()
@@ -92,6 +99,17 @@ def load_dataset(path):
         raise ValueError(
             f"{path} is damaged or no netCDF file ({error}): delete it and run its notebook again"
         ) from error
+
+
+def _attribute(value):
+    """An attribute as netCDF holds it: a text, a number, or a list of either; else JSON text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    parts = value if isinstance(value, list | tuple) else [value]
+    plain = all(
+        isinstance(part, str | int | float) and not isinstance(part, bool) for part in parts
+    )
+    return value if plain else to_json(value)
 
 
 def _plain(value):

@@ -11,32 +11,17 @@ from crossmem.checks import check_rng
 from crossmem.randomness import generator
 
 
-def tolerated_rate(rates, quality, threshold=0.99):
-    """Corruption up to which the quality of recall stays at or above a threshold.
+def refuse_missing(values, name):
+    """Refuse NaN among values: one rule for all that is drawn, averaged or judged.
 
-    Parameters
-    ----------
-    rates : array (r,)
-        Fault rates, ascending.
-    quality : array (r,)
-        Cosine similarity at each of them.
-    threshold : float
-
-    Returns
-    -------
-    float
-        Linear interpolation between the last rate of the unbroken run of successes and the next;
-        the first rate if none succeeds, the last if all do.
+    Who leaves some out on purpose, such as seeds that were not searched, drops them before.
     """
-    rates, quality = np.asarray(rates, dtype=float), np.asarray(quality, dtype=float)
-    failed = np.flatnonzero(~(quality >= threshold))  # NaN fails
-    if not failed.size:
-        return float(rates[-1])
-    after = failed[0]
-    if after == 0:
-        return float(rates[0])
-    share = (quality[after - 1] - threshold) / (quality[after - 1] - quality[after])
-    return float(rates[after - 1] + share * (rates[after] - rates[after - 1]))
+    missing = int(np.isnan(values).sum())
+    if missing:
+        raise ValueError(
+            f"{name} holds {missing} NaN among {np.size(values)} values: find out what failed, or "
+            "drop with dropna what was left out on purpose"
+        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +63,7 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
     Raises
     ------
     ValueError
-        If the shapes do not match, or a mean capacity is 0 or NaN.
+        If the shapes do not match, a mean capacity is 0, or one is NaN.
     """
     sizes, capacities = np.asarray(sizes, dtype=float), np.asarray(capacities, dtype=float)
     if capacities.ndim != 2 or capacities.shape[1] != len(sizes) or len(sizes) < 2:
@@ -86,9 +71,9 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
             f"capacities of shape {capacities.shape} for {len(sizes)} sizes: pass (seeds, sizes) "
             "with at least two sizes"
         )
-
+    refuse_missing(capacities, "capacities")
     if not (capacities.mean(axis=0) > 0).all():
-        raise ValueError("a mean capacity is 0 or NaN, without logarithm: leave that size out")
+        raise ValueError("a mean capacity is 0, which has no logarithm: leave that size out")
     offsets = np.log(sizes) - np.log(sizes).mean()
 
     def slope(means):
@@ -120,7 +105,7 @@ def mean_interval(values, dim="seed", *, resamples=2000):
 
     Parameters
     ----------
-    values : xarray.DataArray
+    values : xarray.DataArray, or array (seeds,)
     dim : str
         The dimension of the repetitions, at least two of them.
     resamples : int
@@ -134,15 +119,19 @@ def mean_interval(values, dim="seed", *, resamples=2000):
     Raises
     ------
     ValueError
-        If the dimension is missing or holds a single value.
+        If the dimension is missing or holds a single value, or a value is NaN.
     """
+    if not isinstance(values, xr.DataArray):
+        values = xr.DataArray(values, dims=dim)
     if values.sizes.get(dim, 0) < 2:
         raise ValueError(
             f"values have sizes {dict(values.sizes)}, but an interval needs at least 2 along "
             f"{dim!r}: run more of them"
         )
+    values = values.astype(float)
+    refuse_missing(values.values, "values")
     bootstrap = scipy.stats.bootstrap(
-        (values.astype(float).values,),
+        (values.values,),
         np.mean,
         axis=values.get_axis_num(dim),
         n_resamples=resamples,
@@ -150,57 +139,71 @@ def mean_interval(values, dim="seed", *, resamples=2000):
         method="percentile",
         rng=generator(0, "mean_interval"),
     )
-    mean = values.astype(float).mean(dim)
+    mean = values.mean(dim)
     low, high = bootstrap.confidence_interval
     return Interval(mean, mean.copy(data=low), mean.copy(data=high))
 
 
 def growth(values, dim):
-    """Return the exponent with which capacities grow along a dimension, with its interval.
+    """Exponent with which capacities grow along a dimension, with its interval.
 
     Parameters
     ----------
     values : xarray.DataArray
-        With the dimensions ``dim``, a size, and "seed", no others. Seeds that are all NaN are left
-        out.
+        With the dimensions ``dim``, a size, and "seed", no others.
     dim : str
 
     Returns
     -------
-    capacity.Exponent
+    Exponent
     """
-    values = values.transpose("seed", dim).dropna("seed", how="all")
-    return scaling_exponent(values[dim], values, generator(0, "exponent", dim))
+    values = values.transpose("seed", dim)
+    stream = {"width": "hidden"}.get(dim, dim)  # names of the streams of the published intervals
+    return scaling_exponent(values[dim], values, generator(0, "exponent", stream))
 
 
-def crossing(times, quality, bar):
-    """When a falling quality first goes below a bar, linear in the logarithm of time in between.
+def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
+    """Place at which a quality first falls below a threshold, interpolated.
 
     Parameters
     ----------
-    times : array (n,)
-        Increasing, above 0.
+    places : array (n,)
+        Increasing, such as fault rates or times.
     quality : array (n,)
-    bar : float
+    threshold : float
+        Reaching it is a success.
+    log : bool
+        Interpolate in the logarithm of the place, which is above 0, and not in the place itself.
+    never : float
+        What to return if the quality never falls below, such as the last place tried.
 
     Returns
     -------
     float
-        The first of the times if the quality is below from the start; infinite if it never is.
+        Between the last place of the unbroken run of successes and the next; the first place if
+        that fails already.
 
     Raises
     ------
     ValueError
-        If the two differ in length, or the times are not above 0 and increasing.
+        If the places do not increase, one of them is not above 0 where a logarithm is asked for,
+        their number is not that of the quality, or the quality holds NaN.
     """
-    times, quality = np.asarray(times, dtype=float), np.asarray(quality, dtype=float)
-    if times.shape != quality.shape or not (times > 0).all() or not (np.diff(times) > 0).all():
-        raise ValueError(f"times are {times}: give one increasing positive time for each quality")
-    below = np.flatnonzero(quality < bar)
-    if not below.size:
-        return np.inf
-    at = below[0]
-    if not at:
-        return float(times[0])
-    share = (quality[at - 1] - bar) / (quality[at - 1] - quality[at])
-    return float(times[at - 1] * (times[at] / times[at - 1]) ** share)
+    places, quality = np.asarray(places, dtype=float), np.asarray(quality, dtype=float)
+    increasing = (np.diff(places) > 0).all() and (not log or (places > 0).all())
+    if places.shape != quality.shape or not increasing:
+        raise ValueError(
+            f"places are {places}: give one increasing{' positive' * log} place for each quality"
+        )
+    refuse_missing(quality, "quality")
+    failed = np.flatnonzero(quality < threshold)
+    if not failed.size:
+        return float(never)
+    after = failed[0]
+    if after == 0:
+        return float(places[0])
+    before = after - 1
+    share = (quality[before] - threshold) / (quality[before] - quality[after])
+    if log:
+        return float(places[before] * (places[after] / places[before]) ** share)
+    return float(places[before] + share * (places[after] - places[before]))

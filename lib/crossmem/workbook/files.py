@@ -1,17 +1,20 @@
 """Write and open datasets and figures, with their provenance."""
 
 import io
-import json
+import os
 import platform
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import xarray as xr
+import numpy as np
+import PIL.Image
+from threadpoolctl import threadpool_info
 
 from crossmem.labels import describe
-from crossmem.storage import write_atomically
+from crossmem.storage import save_dataset, to_json, write_atomically
 
 
 def save(dataset, path, *, parameters=None, seed=None):
@@ -20,7 +23,7 @@ def save(dataset, path, *, parameters=None, seed=None):
     Parameters
     ----------
     dataset : xarray.Dataset
-        Each variable carries ``units`` and ``long_name`` (see `describe`).
+        Each variable carries ``units`` and ``long_name`` (see `crossmem.labels.describe`).
     path : path
         Where to write; the folder is made if needed.
     parameters : dict, optional
@@ -44,39 +47,16 @@ def save(dataset, path, *, parameters=None, seed=None):
                     f"describe(dataset, {name}=(units, long_name))"
                 )
     dataset.attrs.update(provenance(parameters, seed))
-    compressed = {
-        name: {"zlib": True, "complevel": 6, "shuffle": True}
-        for name, variable in dataset.variables.items()
-        if variable.ndim and variable.dtype.kind in "biuf"
-    }
-    content = dataset.to_netcdf(engine="h5netcdf", encoding=compressed)
-    write_atomically(path, bytes(content))
-
-
-def load(path):
-    """Open a dataset into memory.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none; the message says how to make it.
-    ValueError
-        If the file is not a readable netCDF file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no dataset {path}: run the notebook that writes it")
-    try:
-        return xr.load_dataset(path, engine="h5netcdf")
-    except Exception as error:
-        raise ValueError(
-            f"{path} is not a readable netCDF file ({error}): delete it and run its notebook again"
-        ) from error
+    save_dataset(dataset, path)
 
 
 def provenance(parameters=None, seed=None):
-    """Return where a result comes from, as attributes that netCDF can hold."""
-    known = {"parameters": json.dumps(parameters or {}, sort_keys=True)}
+    """Where a result comes from, as attributes that netCDF can hold.
+
+    Besides versions and commit these are processor and BLAS kernel: both change the last bits of
+    what was trained.
+    """
+    known = {"parameters": to_json(parameters or {})}
     if seed is not None:
         known["seed"] = int(seed)
     for package in ("crossmem", "numpy", "scipy", "xarray"):
@@ -84,12 +64,27 @@ def provenance(parameters=None, seed=None):
     return known | {
         "python_version": platform.python_version(),
         "git_commit": _git_commit(),
+        "processor": processor(),
+        "blas": _blas(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
+def processor():
+    """Name of the processor: its model where Linux tells it, else what Python knows of it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(models), platform.processor() or platform.machine())
+
+
 def save_figure(figure, path, *, alt):
     """Write a figure as PNG with its description inside, over what was there or not at all.
+
+    A file with the same pixels and the same description is left as it is, so that git sees no
+    change where there is none.
 
     Parameters
     ----------
@@ -110,11 +105,15 @@ def save_figure(figure, path, *, alt):
     path, content = Path(path), io.BytesIO()
     metadata = {"Title": path.stem, "Description": alt}
     figure.savefig(content, format="png", metadata=metadata)
-    write_atomically(path, content.getvalue())
+    if not _same_picture(path, content):
+        write_atomically(path, content.getvalue())
 
 
 def project_root():
-    """Return the folder that holds the notebooks: at or above this one, or the installed tree.
+    """The workbook's folder: at or above the current one, or where this library lies.
+
+    A folder is the workbook if it holds ``notebooks`` and ``params`` and its ``pyproject.toml``
+    names crossmem.
 
     Raises
     ------
@@ -123,12 +122,22 @@ def project_root():
     """
     for start in (Path.cwd(), Path(__file__).resolve().parent):
         for folder in (start, *start.parents):
-            if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            if _is_workbook(folder):
                 return folder
     raise FileNotFoundError(
-        f"neither {Path.cwd()} nor a folder above it holds notebooks and params: change to the "
-        "folder of the workbook"
+        f"neither {Path.cwd()} nor a folder above it is the workbook (notebooks, params and the "
+        "pyproject.toml of crossmem): change to its folder"
     )
+
+
+def _is_workbook(folder):
+    if not all((folder / name).is_dir() for name in ("notebooks", "params")):
+        return False
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return project.get("project", {}).get("name") == "crossmem"
 
 
 def _version(package):
@@ -139,17 +148,51 @@ def _version(package):
 
 
 def _git_commit():
-    """Return the commit, with "+changes" if code, notebooks or parameters differ from it."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    """The commit of this checkout, with "+changes" if code, notebooks or parameters differ.
+
+    "unknown" if the nearest repository is another one, as around an unpacked archive.
+    """
+    source = Path(__file__).resolve().parent
+    top = next((folder for folder in source.parents if _is_workbook(folder)), None)
+    if top is None or _git(source, "rev-parse", "--show-toplevel") not in (
+        str(top),
+        top.as_posix(),
+    ):
+        return "unknown"
+    commit = _git(top, "rev-parse", "HEAD")
+    changes = _git(top, "status", "--porcelain", "--", ":/lib", ":/notebooks", ":/params")
+    if not commit or changes is None:
+        return "unknown"
+    return commit + ("+changes" if changes else "")
+
+
+def _git(folder, *command):
+    """What git says in a folder, whatever repository the environment names; None if it fails."""
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    options = {"capture_output": True, "text": True, "env": environment}
     try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "--", ":/lib", ":/notebooks", ":/params"],
-            capture_output=True,
-            text=True,
-        )
+        answer = subprocess.run(["git", "-C", str(folder), *command], **options)
     except OSError:
-        return "unknown"
-    if commit.returncode:
-        return "unknown"
-    return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
+        return None
+    return None if answer.returncode else answer.stdout.strip()
+
+
+def _blas():
+    """BLAS library, version, kernel and threads, such as "openblas 0.3.29 Haswell, 2 threads"."""
+    libraries = {
+        f"{found['internal_api']} {found['version']} {found.get('architecture', '')}".strip()
+        + f", {found['num_threads']} threads"
+        for found in threadpool_info()
+        if found["user_api"] == "blas"
+    }
+    return "; ".join(sorted(libraries)) or "unknown"
+
+
+def _same_picture(path, content):
+    """Whether a file shows what a PNG in memory shows, under the same description."""
+    try:
+        with PIL.Image.open(path) as old, PIL.Image.open(content) as new:
+            same_text = old.info.get("Description") == new.info.get("Description")
+            return same_text and old.size == new.size and np.array_equal(old, new)
+    except (OSError, SyntaxError):  # none there, or damaged: PIL raises either
+        return False

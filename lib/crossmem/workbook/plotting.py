@@ -6,92 +6,70 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from crossmem.analysis.statistics import mean_interval
+from crossmem.analysis.statistics import mean_interval, refuse_missing
 from crossmem.checks import check_choice
-from crossmem.chip.devices import DeviceModel
 
 #: Dots per inch of a figure inside a notebook.
 INLINE_DPI = 150
 
-
 MILLIMETRE = 1 / 25.4  # inch, the unit of matplotlib
-
-
 WIDTHS = {"single": 89.0, "double": 183.0}  # mm, one and two columns of a Nature journal
-
-
-NEUTRAL = "0.45"  # grey of theory lines and stamps
-
 
 # Okabe & Ito's palette (https://jfly.uni-koeln.de/color/) holds up under each kind of colour
 # blindness, and the markers tell the curves apart in grey print.
-METHOD_STYLE = {
-    "hebbian": {"color": "#56B4E9", "marker": "v", "label": "Hebb"},
-    "storkey": {"color": "#009E73", "marker": "^", "label": "Storkey"},
-    "pseudo-inverse": {"color": "#0072B2", "marker": "s", "label": "pseudo-inverse"},
-    "equilibrium": {"color": "#CC79A7", "marker": "D", "label": "equilibrium propagation"},
-    "adaptive": {
-        "color": "#D55E00",
-        "marker": "o",
-        "label": "adaptive",
-        "linewidth": 1.8,
-        "zorder": 3,
-    },
-    "multilayer": {"color": "#000000", "marker": "P", "label": "adaptive, hidden layer"},
-    "noise-trained": {"color": "#E69F00", "marker": "X", "label": "noise-trained"},
-}
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+NEUTRAL = "0.45"  # grey of theory lines and stamps
+ACCENT = VERMILION  # for panels of a single quantity
+PROMINENT = {"linewidth": 1.8, "zorder": 3}
 
+
+def _look(color, marker, label, **more):
+    return {"color": color, "marker": marker, "label": label, **more}
+
+
+RULE_STYLE = {
+    "hebbian": _look(SKY, "v", "Hebb"),
+    "storkey": _look(GREEN, "^", "Storkey"),
+    "pseudo-inverse": _look(BLUE, "s", "pseudo-inverse"),
+    "equilibrium": _look(PURPLE, "D", "equilibrium propagation"),
+    "adaptive": _look(VERMILION, "o", "adaptive", **PROMINENT),
+    "multilayer": _look(BLACK, "P", "adaptive, hidden layer"),
+    "noise-trained": _look(ORANGE, "X", "noise-trained"),
+}
 
 # Stacks by their layers of weights: the Hopfield network, one hidden layer, and deeper.
 LAYER_STYLE = {
-    1: METHOD_STYLE["adaptive"] | {"label": "single layer"},
-    2: METHOD_STYLE["multilayer"] | {"label": "one hidden layer"},
-    3: {"color": "#0072B2", "marker": "s", "label": "two hidden layers"},
-    4: {"color": "#009E73", "marker": "^", "label": "three hidden layers"},
+    1: _look(VERMILION, "o", "single layer", **PROMINENT),
+    2: _look(BLACK, "P", "one hidden layer"),
+    3: _look(BLUE, "s", "two hidden layers"),
+    4: _look(GREEN, "^", "three hidden layers"),
 }
 
-
-# Trainings of one network (notebook 07).
+# Trainings of one network.
 TRAINING_STYLE = {
-    "published": METHOD_STYLE["adaptive"] | {"label": "published training"},
-    "clean cues, Adam": {"color": "#56B4E9", "marker": "v", "label": "clean cues, Adam"},
-    "noisy cues": {"color": "#0072B2", "marker": "s", "label": "noisy cues"},
-    "two updates": {"color": "#000000", "marker": "D", "label": "noisy cues, two updates"},
+    "published": _look(VERMILION, "o", "published training", **PROMINENT),
+    "clean cues, Adam": _look(SKY, "v", "clean cues, Adam"),
+    "noisy cues": _look(BLUE, "s", "noisy cues"),
+    "two updates": _look(BLACK, "D", "noisy cues, two updates"),
 }
 
-
-# Ways to use a chip with faulty devices (`pairs.WAYS`): cold for masked pairs, warm for intervals.
+# Ways to use a chip with faulty devices: cold for masked pairs, warm for intervals.
 WAY_STYLE = {
-    "ideal": {"color": "0.6", "marker": ".", "linestyle": ":", "label": "masked, as published"},
-    "masked": {"color": "#56B4E9", "marker": "v", "label": "masked, in truth"},
-    "corrected": {"color": "#CC79A7", "marker": "D", "label": "masked, bias correction"},
-    "compensated": {"color": "#0072B2", "marker": "s", "label": "masked, partner compensates"},
-    "noisy mask": {"color": "#009E73", "marker": "^", "label": "the same, noise-trained"},
-    "intervals": {"color": "#D55E00", "marker": "o", "label": "intervals"},
-    "noise-trained": METHOD_STYLE["noise-trained"] | {"label": "intervals, noise-trained"},
-    "two updates": {"color": "#000000", "marker": "D", "label": "intervals, two updates"},
-    "largest margin": {"color": "#8C510A", "marker": "<", "label": "intervals, largest margin"},
-    "likeliest recall": {
-        "color": "#44AA99",
-        "marker": "P",
-        "label": "intervals, likeliest recall",
-    },
-    "exchanged": {
-        "color": "#882255",
-        "marker": "*",
-        "markersize": 5,
-        "label": "the same, columns exchanged",
-        "linewidth": 1.8,
-        "zorder": 3,
-    },
+    "ideal": _look("0.6", ".", "masked, as published", linestyle=":"),
+    "masked": _look(SKY, "v", "masked, in truth"),
+    "corrected": _look(PURPLE, "D", "masked, bias correction"),
+    "compensated": _look(BLUE, "s", "masked, partner compensates"),
+    "noisy mask": _look(GREEN, "^", "the same, noise-trained"),
+    "intervals": _look(VERMILION, "o", "intervals"),
+    "noise-trained": _look(ORANGE, "X", "intervals, noise-trained"),
+    "two updates": _look(BLACK, "D", "intervals, two updates"),
+    "largest margin": _look("#8C510A", "<", "intervals, largest margin"),
+    "likeliest recall": _look("#44AA99", "P", "intervals, likeliest recall"),
+    "exchanged": _look("#882255", "*", "the same, columns exchanged", markersize=5, **PROMINENT),
 }
 
-
-STYLES = {"method": METHOD_STYLE, "layers": LAYER_STYLE, "way": WAY_STYLE}
-
-
-ACCENT = METHOD_STYLE["adaptive"]["color"]  # for panels of a single quantity
-
+STYLES = {"rule": RULE_STYLE, "layers": LAYER_STYLE, "way": WAY_STYLE}
 
 STYLE = {
     "figure.dpi": INLINE_DPI,
@@ -159,7 +137,7 @@ def new_figure(rows=1, columns=1, *, width="single", height_mm=None, **options):
     return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
 
 
-def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
+def curve(ax, values, x, *, spread="quartiles", dim="seed", skipna=False, **style):
     """Draw the mean over seeds against a coordinate, with a band that shows how they spread.
 
     Parameters
@@ -175,13 +153,15 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
         mean. A single seed has no band.
     dim : str
         The dimension of the repetitions.
+    skipna : bool
+        Whether a repetition may lack single values, as where there is nothing to average.
     **style
         For `matplotlib.axes.Axes.plot`: label, color, marker and the like.
 
     Raises
     ------
     ValueError
-        If the spread is unknown or the dimensions are others.
+        If the spread is unknown, the dimensions are others, or single values are NaN.
     """
     check_choice(spread, "spread", ("quartiles", "interval"))
     if set(values.dims) != {x, dim}:
@@ -190,6 +170,8 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
             "select one value of each other dimension"
         )
     values = values.dropna(x, how="all").dropna(dim, how="all")
+    if not skipna:
+        refuse_missing(values, "the curve")
     (line,) = ax.plot(values[x], values.mean(dim), **style)
     if values.sizes[dim] < 2:
         return
@@ -201,8 +183,8 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", **style):
     ax.fill_between(values[x], low, high, color=colour, alpha=0.2, linewidth=0, zorder=order)
 
 
-def method_curves(ax, values, x, *, by="method", spread="quartiles", **style):
-    """Draw one `curve` per method, number of layers or way, each in its own style.
+def curves(ax, values, x, *, by="rule", spread="quartiles", **style):
+    """Draw one `curve` per learning rule, number of layers or way, each in its own style.
 
     The weakest come first, so that the prominent one lies on top; ``style`` overrides.
 
@@ -210,14 +192,13 @@ def method_curves(ax, values, x, *, by="method", spread="quartiles", **style):
     ----------
     ax, values, x, spread
         As in `curve`, with ``by`` as one more dimension of the values.
-    by : {"method", "layers", "way"}
-        The coordinate whose entries are told apart, as in `METHOD_STYLE`, `LAYER_STYLE` and
+    by : {"rule", "layers", "way"}
+        The coordinate whose entries are told apart, as in `RULE_STYLE`, `LAYER_STYLE` and
         `WAY_STYLE`.
     """
     styles = STYLES[check_choice(by, "by", STYLES)]
     for entry in (name for name in styles if name in values[by].values):
-        chosen = values.sel({by: entry})  # as a keyword, `method` would be an option of `sel`
-        curve(ax, chosen, x, spread=spread, **styles[entry] | style)
+        curve(ax, values.sel({by: entry}), x, spread=spread, **styles[entry] | style)
 
 
 def theory_line(ax, x, y, label):
@@ -280,7 +261,7 @@ def images(ax, patterns, *, columns=None):
     ax.spines[:].set_visible(False)
 
 
-def conductance_map(ax, conductance, *, colorbar=True):
+def conductance_map(ax, conductance, *, g_max=150.0, colorbar=True):
     """Show the devices of a crossbar as they lie on it.
 
     Inputs are rows; each output is a pair of adjacent columns, its G+ left of its G-.
@@ -290,6 +271,8 @@ def conductance_map(ax, conductance, *, colorbar=True):
     ax : matplotlib.axes.Axes
     conductance : array_like of float, shape (n_out, n_in, 2)
         In µS.
+    g_max : float
+        Upper end of the colour scale in µS.
     colorbar : bool
         Draw the scale beside the map.
 
@@ -308,7 +291,7 @@ def conductance_map(ax, conductance, *, colorbar=True):
             f"conductance has shape {conductance.shape}, but a map needs (n_out, n_in, 2)"
         )
     devices = conductance.transpose(1, 0, 2).reshape(conductance.shape[1], -1)
-    limits = {"vmin": 0, "vmax": DeviceModel.g_max}
+    limits = {"vmin": 0, "vmax": g_max}
     shown = ax.imshow(devices, cmap="viridis", aspect="auto", **limits)
     ax.set(xlabel=r"column: $G^+$, $G^-$ of each output", ylabel="row: input")
     if colorbar:

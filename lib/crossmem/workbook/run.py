@@ -1,59 +1,72 @@
 """What a notebook calls: one run of it, with its parameters, folders, datasets and ledger rows."""
 
-from dataclasses import asdict, dataclass, field, replace
+import ast
+import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import PIL.Image
 from IPython.display import Image, Markdown, display
 
-from crossmem.checks import check_choice
+from crossmem.checks import check_choice, nearest
 from crossmem.labels import describe
-from crossmem.workbook.files import load, project_root, save, save_figure
-from crossmem.workbook.ledger import claims_table, record_assumptions, record_claims
+from crossmem.storage import load_dataset
+from crossmem.workbook import ledger, tables
+from crossmem.workbook.files import project_root, save, save_figure
 from crossmem.workbook.plotting import INLINE_DPI
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
 
+#: Parameters that say how and where to run, and not what to compute.
+OPTIONS = ("scale", "output", "cache", "workers")
 
-@dataclass
+
 class Run:
-    """One run of a notebook: where its results go, and what they were computed from.
+    """One run of a notebook: where its results go, and what they are computed from.
 
     Parameters
     ----------
     notebook : str
         Name of the notebook without its ending, such as ``"02_fault_tolerance"``.
-    scale : str
-        "quick" or "paper"; names the default output folder, ``figures/<scale>``.
-    output, cache : path
-        Folders for results and for finished grid points; empty for the defaults in the project.
-    workers : int
-        Worker processes; 0 for the default (see `crossmem.sweep.count_workers`).
+    values : dict
+        The notebook's ``globals()``. Read from it are the parameters, which are the names assigned
+        in the notebook's cell tagged "parameters" (any plain value where there is no such file),
+        among them the options:
+
+        scale : "quick" or "paper"; names the default output folder, ``figures/<scale>``.
+        output, cache : folders for results and for finished points; empty for those of the project.
+        workers : worker processes; 0 for the default.
+
+    Attributes
+    ----------
     parameters : dict
         The scientific parameters of the notebook, written into each dataset.
     """
 
-    notebook: str
-    scale: str = "quick"
-    output: str | Path = ""
-    cache: str | Path = ""
-    workers: int = 0
-    parameters: dict = field(default_factory=dict)
+    def __init__(self, notebook, values):
+        root = project_root()
+        self.notebook = notebook
+        self.scale = check_choice(values.get("scale", "quick"), "scale", ("quick", "paper"))
+        self.output = Path(values.get("output") or root / "figures" / self.scale).resolve()
+        self.cache = Path(values.get("cache") or root / ".cache" / "crossmem").resolve()
+        self.workers = values.get("workers", 0)
+        names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb") or _plain_names(values)
+        self.parameters = {n: values[n] for n in names if n in values and n not in OPTIONS}
+        self._published = ledger.read_published(root / "params" / "claims.yaml")
+        self._claims, self._assumptions = {}, []
 
-    def __post_init__(self):
-        check_choice(self.scale, "scale", ("quick", "paper"))
-        self.output = Path(self.output or project_root() / "figures" / self.scale).resolve()
-        self.cache = Path(self.cache or project_root() / ".cache" / "crossmem").resolve()
-
-    def sweep(self, function, grid, constants=None, label=None):
-        """Run `crossmem.sweep.sweep` with the workers and the cache of this run."""
+    def sweep(self, function, setup=None, *, over, label=None, **own):
+        """Run `crossmem.workbook.sweep.sweep` with the workers and the cache of this run."""
+        _refuse_rendering("run.sweep")
         options = {"workers": self.workers, "cache": self.cache, "label": label}
-        return sweep(function, grid, constants=constants, **options)
+        return sweep(function, setup, over=over, **options, **own)
 
     def save(self, dataset, name, **meanings):
-        """Write a dataset as ``<name>.nc``; `meanings` go to `describe`."""
+        """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""
+        _refuse_rendering("run.save")
         parameters = {"notebook": self.notebook, "scale": self.scale, **self.parameters}
         seed = self.parameters.get("seed")
         path = self.output / f"{name}.nc"
@@ -61,67 +74,140 @@ class Run:
 
     def open(self, name):
         """Open the dataset ``<name>.nc`` of this run."""
-        return load(self.output / f"{name}.nc")
+        return load_dataset(self.output / f"{name}.nc")
 
     def figure(self, figure, name, *, alt):
-        """Write a figure as ``<name>.png`` with its description, close it, and show the file.
+        """Write a figure as ``<name>.png`` with its description, close it, and show it.
 
-        At the quick scale the committed figure of the paper scale is shown below it.
+        What is written into the project's ``figures/paper`` is shown as a link, so that the
+        notebook stays small. At the quick scale that figure is shown below the quick one.
 
         Parameters
         ----------
         figure : matplotlib.figure.Figure
         name, alt : str
-            As in `crossmem.results.save_figure`.
+            As in `crossmem.workbook.files.save_figure`.
         """
-        path = self.output / f"{name}.png"
+        path, paper = self.output / f"{name}.png", project_root() / "figures" / "paper"
         save_figure(figure, path, alt=alt)
         plt.close(figure)  # or Jupyter would draw it once more
+        if self.output == paper:
+            display(_link(path))
+            return
         display(_image(path))
-        if self.scale == "quick":
+        if self.scale == "quick" and (paper / path.name).is_file():
             display(Markdown("*The same at the paper scale, which the text describes:*"))
-            display(self.paper_figure(name))
+            display(_link(paper / path.name))
 
-    def paper_figure(self, name):
-        """Return the committed paper-scale figure ``<name>.png``, or a note if there is none yet.
+    def table(self, rows, *, columns, formats=None):
+        """Show a Markdown table; see `crossmem.workbook.tables.markdown`."""
+        display(Markdown(tables.markdown(rows, columns, formats)))
 
-        Returns
-        -------
-        IPython.display.Image or IPython.display.Markdown
-        """
-        path = project_root() / "figures" / "paper" / f"{name}.png"
-        if not path.is_file():
-            return Markdown(f"*No paper-scale `{name}.png` yet: run `make figures SCALE=paper`.*")
-        return _image(path)
+    def say(self, text):
+        """Show a sentence of Markdown."""
+        display(Markdown(text))
 
-    def claims(self, claims):
-        """Enter claims into ``claims.csv``, each under this notebook's name, and show them.
-
-        At the quick scale the reason of a claim that is not reproduced is the scale itself.
+    def published(self, id):
+        """The paper's side of a claim, such as ``run.published("3j-pinv").published``.
 
         Returns
         -------
-        IPython.display.Markdown
-            The rows as a table.
+        crossmem.workbook.ledger.Published
         """
-        signed = [self._signed(claim) for claim in claims]
-        if self.scale == "quick":
-            signed = [replace(claim, reason=claim.reason and QUICK_REASON) for claim in signed]
-        record_claims(signed, self.output / "claims.csv")
-        return Markdown(claims_table([replace(claim, notebook="") for claim in signed]))
+        entry = self._published.get(id)
+        if entry is None or entry.notebook != self.notebook:
+            own = [name for name, e in self._published.items() if e.notebook == self.notebook]
+            raise ValueError(
+                f"params/claims.yaml has no claim {id!r} of {self.notebook}: did you mean "
+                f"{nearest(id, own)!r}?"
+            )
+        return entry
 
-    def assumptions(self, assumptions):
-        """Enter assumptions into ``assumptions.csv``, each under this notebook's name."""
-        signed = [self._signed(item) for item in assumptions]
-        record_assumptions(signed, self.output / "assumptions.csv")
+    def claim(self, id, values, **given):
+        """Set our side of a claim beside the paper's.
 
-    def _signed(self, row):
-        return type(row)(**{**asdict(row), "notebook": self.notebook})
+        Parameters
+        ----------
+        id : str
+            The claim in ``params/claims.yaml``.
+        values : array (seeds,), number, str or Exponent
+            What we found.
+        **given
+            What the texts of the entry name in braces, beside the parameters of the notebook.
+
+        Returns
+        -------
+        str
+            The verdict.
+        """
+        claim = ledger.compare(self.published(id), values, self.parameters | given)
+        # Networks of the quick scale are too small to blame anything else.
+        if self.scale == "quick" and claim.verdict == "not reproduced":
+            claim = replace(claim, reason=QUICK_REASON)
+        self._claims[id] = claim
+        return claim.verdict
+
+    def ledger(self):
+        """Show the claims of this run, and write its results file."""
+        self._write()
+        display(Markdown(ledger.claims_table(self._claims.values(), notebooks="")))
+
+    def assumptions(self, **given):
+        """Enter the notebook's rows of ``params/assumptions.yaml`` into its results file.
+
+        Parameters
+        ----------
+        **given
+            What the rows name in braces, beside the parameters of the notebook.
+        """
+        path = project_root() / "params" / "assumptions.yaml"
+        rows = ledger.read_assumptions(path, self.notebook, self.parameters | given)
+        self._assumptions = [replace(row, notebook=self.notebook) for row in rows]
+        self._write()
+
+    def _write(self):
+        path = self.output / "ledger" / f"{self.notebook}.json"
+        ledger.write_rows(self._claims.values(), self._assumptions, path)
+
+
+def _parameter_names(notebook):
+    """The names assigned in a notebook's cell tagged "parameters"; none if there is no notebook."""
+    if not notebook.is_file():
+        return []
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            body = ast.parse("".join(cell["source"])).body
+            assigned = [target for node in body for target in getattr(node, "targets", [])]
+            return [target.id for target in assigned if isinstance(target, ast.Name)]
+    return []
+
+
+def _plain_names(values):
+    plain = str, int, float, list
+    return [n for n, v in values.items() if isinstance(v, plain) and n[0] != "_" and n != "In"]
+
+
+def _refuse_rendering(call):
+    if os.environ.get("CROSSMEM_RENDER") == "1":
+        raise RuntimeError(
+            f"{call} computes, but this notebook is only rendered from its datasets: tag this cell "
+            "compute"
+        )
+
+
+def _link(path):
+    """A figure of the paper scale as a link that works from the folder of the notebooks."""
+    alt = _described(path).replace("[", r"\[").replace("]", r"\]")
+    return Markdown(f"![{alt}](../figures/paper/{path.name})")
+
+
+def _described(path):
+    with PIL.Image.open(path) as image:
+        return image.info.get("Description", path.stem)
 
 
 def _image(path):
     """A written figure at the size of the inline figures, its description as alt text."""
     with PIL.Image.open(path) as image:
-        alt = image.info.get("Description", path.stem)
         inches = image.width / image.info["dpi"][0]
-    return Image(data=path.read_bytes(), alt=alt, width=round(inches * INLINE_DPI))
+    return Image(data=path.read_bytes(), alt=_described(path), width=round(inches * INLINE_DPI))

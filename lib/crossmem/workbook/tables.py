@@ -1,0 +1,69 @@
+"""Markdown tables: numbers in three significant digits, pipes escaped."""
+
+import math
+from numbers import Integral, Real
+
+from crossmem.checks import nearest
+
+
+def markdown(rows, columns, formats=None):
+    """A Markdown table.
+
+    Parameters
+    ----------
+    rows : iterable of sequences of str or numbers
+        One value per column; None and NaN are shown as a dash.
+    columns : sequence of str
+        The heads.
+    formats : dict of str to str, optional
+        Format of the numbers of a column, such as ``{"ratio": ".2f"}``; by default whole numbers
+        are written in full and others with three significant digits.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If a row is too long or too short, or a format belongs to no column.
+    """
+    rows, formats = [list(row) for row in rows], formats or {}
+    for name in formats:
+        if name not in columns:
+            raise ValueError(
+                f"no column {name!r} to format: did you mean {nearest(name, columns)!r}?"
+            )
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(
+                f"the row {row} has {len(row)} cells: give {len(columns)}, one a column"
+            )
+    forms = [formats.get(column) for column in columns]
+    cells = [[text(cell, form) for cell, form in zip(row, forms, strict=True)] for row in rows]
+    lines = [columns, ["---"] * len(columns), *cells]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+
+
+def text(value, form=None):
+    """A cell: a text as it is, a number in a format or in three significant digits."""
+    if value is None or (isinstance(value, Real) and math.isnan(value)):
+        return "–"
+    if isinstance(value, str):
+        return value
+    value = value.item() if hasattr(value, "item") else value  # an array of a single number
+    if form:
+        return format(value, form)
+    if isinstance(value, Integral):
+        return str(value)
+    # Without a power of ten where the whole number is as short.
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def interval(mean, low, high, form=None):
+    """A number with its interval, such as "1.95 [1.92, 1.99]"."""
+    return f"{text(mean, form)} [{text(low, form)}, {text(high, form)}]"
+
+
+def _escaped(cell):
+    return cell.replace("|", r"\|").replace("\n", " ")

@@ -13,9 +13,9 @@ from IPython.display import Image, Markdown, display
 from crossmem.checks import check_choice, nearest
 from crossmem.labels import describe
 from crossmem.storage import load_dataset
-from crossmem.workbook import ledger, tables
+from crossmem.workbook import claims, ledger, tables
 from crossmem.workbook.files import project_root, save, save_figure
-from crossmem.workbook.plotting import INLINE_DPI
+from crossmem.workbook.plotting import INLINE_DPI, stamp
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
@@ -55,7 +55,7 @@ class Run:
         self.workers = values.get("workers", 0)
         names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb") or _plain_names(values)
         self.parameters = {n: values[n] for n in names if n in values and n not in OPTIONS}
-        self._published = ledger.read_published(root / "params" / "claims.yaml")
+        self._published = claims.read_published(root / "params" / "claims.yaml")
         self._claims, self._assumptions = {}, []
 
     def sweep(self, function, setup=None, *, over, label=None, **own):
@@ -77,7 +77,7 @@ class Run:
         return load_dataset(self.output / f"{name}.nc")
 
     def figure(self, figure, name, *, alt):
-        """Write a figure as ``<name>.png`` with its description, close it, and show it.
+        """Stamp a figure with the scale, write it as ``<name>.png``, close it, and show it.
 
         What is written into the project's ``figures/paper`` is shown as a link, so that the
         notebook stays small. At the quick scale that figure is shown below the quick one.
@@ -89,6 +89,7 @@ class Run:
             As in `crossmem.workbook.files.save_figure`.
         """
         path, paper = self.output / f"{name}.png", project_root() / "figures" / "paper"
+        stamp(figure, self.scale)
         save_figure(figure, path, alt=alt)
         plt.close(figure)  # or Jupyter would draw it once more
         if self.output == paper:
@@ -112,7 +113,7 @@ class Run:
 
         Returns
         -------
-        crossmem.workbook.ledger.Published
+        crossmem.workbook.claims.Published
         """
         entry = self._published.get(id)
         if entry is None or entry.notebook != self.notebook:
@@ -140,7 +141,7 @@ class Run:
         str
             The verdict.
         """
-        claim = ledger.compare(self.published(id), values, self.parameters | given)
+        claim = claims.compare(self.published(id), values, self.parameters | given)
         # Networks of the quick scale are too small to blame anything else.
         if self.scale == "quick" and claim.verdict == "not reproduced":
             claim = replace(claim, reason=QUICK_REASON)
@@ -161,8 +162,8 @@ class Run:
             What the rows name in braces, beside the parameters of the notebook.
         """
         path = project_root() / "params" / "assumptions.yaml"
-        rows = ledger.read_assumptions(path, self.notebook, self.parameters | given)
-        self._assumptions = [replace(row, notebook=self.notebook) for row in rows]
+        found = claims.read_assumptions(path, self.notebook, self.parameters | given)
+        self._assumptions = found
         self._write()
 
     def _write(self):

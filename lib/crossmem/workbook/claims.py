@@ -1,0 +1,195 @@
+"""The paper's side of claims and assumptions (``params/*.yaml``), and ours set beside it."""
+
+import operator
+import re
+import string
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from crossmem.analysis.statistics import Exponent, mean_interval
+from crossmem.checks import check_choice
+from crossmem.workbook.ledger import Assumption, Claim
+
+RULES = ("mean", "exponent", "holds")
+SIGNS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """The paper's side of a claim; ``params/claims.yaml`` explains the fields."""
+
+    id: str
+    notebook: str
+    figure: str
+    what: str
+    published: str | float
+    rule: str
+    dataset: str
+    reason: str = ""
+    holds: str = ""
+    tolerance: float = 0.0
+    margin: float | None = None
+    bar: float | None = None
+    more_is_better: bool = False
+    exceeded: bool = False
+    headline: bool = False
+
+    def __post_init__(self):
+        check_choice(self.rule, f"rule of claim {self.id!r}", RULES)
+        if (self.rule == "holds") != bool(self.holds):
+            raise ValueError(f"claim {self.id!r}: the rule 'holds', and no other, needs 'holds'")
+
+    def judge(self, ours, published, low=None, high=None, **known):
+        """Verdict on our number and its interval; `holds` may name other known numbers."""
+        if self.rule == "holds":
+            known |= {"ours": ours, "low": low, "high": high, "bar": self.bar}
+            agrees = _agrees(self.holds, known, self.id)
+            return ("exceeded" if self.exceeded else "reproduced") if agrees else "not reproduced"
+        unit = 1 if self.rule == "exponent" else abs(published)
+        margin = self.tolerance * unit if self.margin is None else self.margin
+        inside = None not in (low, high) and low <= published <= high
+        if inside or abs(ours - published) <= margin:
+            return "reproduced"
+        return "exceeded" if self.more_is_better and ours > published else "not reproduced"
+
+
+def read_published(path):
+    """The paper's side of all claims, by id.
+
+    Raises
+    ------
+    ValueError
+        If an entry has an unknown field or lacks one, or an id stands there twice.
+    """
+    content, found = yaml.safe_load(Path(path).read_text(encoding="utf-8")), {}
+    defaults = content.pop("rules")
+    for notebook, entries in content.items():
+        for id, entry in entries.items():
+            if id in found:
+                raise ValueError(f"{path} has the claim {id!r} twice: rename one")
+            try:
+                found[id] = Published(id, notebook, **defaults.get(entry["rule"], {}) | entry)
+            except (TypeError, KeyError) as error:
+                raise ValueError(f"{path}: mend the claim {id!r}: {error}") from None
+    return found
+
+
+def compare(entry, values, given):
+    """Set our side of a claim beside the paper's.
+
+    Parameters
+    ----------
+    entry : Published
+    values : array (seeds,), number, str or Exponent
+        Of an array count the mean over the seeds and its 95 % interval; where there is none, with
+        fewer than two seeds, there is no verdict.
+    given : dict
+        What the entry names; ``low`` and ``high`` replace the interval.
+
+    Returns
+    -------
+    Claim
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, or the entry names what is not given.
+    """
+    ours, low, high = _measured(values)
+    low, high = given.get("low", low), given.get("high", high)
+    texts = (entry.published, entry.what, entry.reason)
+    published, what, reason = (fill(text, given, f"claim {entry.id!r}") for text in texts)
+    if any(number != number for number in (ours, low, high)):
+        ours = "–" if ours != ours else ours
+        verdict, reason, low, high = "undecided", "too few values for an interval", None, None
+    else:
+        known = {name: given[name] for name in given if name not in ("low", "high", "published")}
+        verdict = entry.judge(ours, published, low, high, **known)
+    published, ours, low, high = map(_rounded, (published, ours, low, high))
+    reason = "" if verdict in ("reproduced", "exceeded") else reason
+    row = {"verdict": verdict, "low": low, "high": high, "reason": reason}
+    row |= {"notebook": entry.notebook, "dataset": entry.dataset}
+    return Claim(entry.id, entry.figure, what, published, ours, **row)
+
+
+def read_assumptions(path, notebook, given):
+    """The assumptions of a notebook, with what it gives in the place of names in braces."""
+    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")).get(notebook, {})
+    rows = []
+    for name, parts in entries.items():
+        value, *origin = (fill(part, given, f"assumption {name!r}") for part in parts)
+        if name.endswith(".*"):
+            values = {name[:-1] + field: number for field, number in asdict(value).items()}
+        else:
+            values = {name: value}
+        rows += [Assumption(n, _rounded(v), *origin, notebook=notebook) for n, v in values.items()]
+    return rows
+
+
+def fill(text, given, owner):
+    """A text with what is given in the place of names in braces; a name alone gives its value.
+
+    Raises
+    ------
+    ValueError
+        If a name is not given.
+    """
+    if not isinstance(text, str):
+        return text
+    alone = re.fullmatch(r"\{([^{}:!]+)\}", text)
+    try:
+        if alone:
+            return string.Formatter().get_field(alone[1], (), given)[0]
+        return text.format(**given)
+    except (LookupError, AttributeError) as error:
+        raise ValueError(
+            f"{owner} names {error} in {text!r}, which is not given: pass it"
+        ) from None
+
+
+def _measured(values):
+    """Our number with the ends of its interval: None for a number or a text by itself."""
+    if isinstance(values, Exponent):
+        return values.value, values.low, values.high
+    if isinstance(values, str):
+        return values, None, None
+    values = np.asarray(values, dtype=float)
+    if values.ndim == 0:
+        return float(values), None, None
+    if values.size < 2:
+        return (*values.tolist(), np.nan)[0], np.nan, np.nan
+    return tuple(float(number) for number in mean_interval(values))
+
+
+def _agrees(condition, known, id):
+    """Whether each comparison of "<= 5 and low > 0" is true; it is of ours if none is named."""
+    for comparison in condition.split(" and "):
+        left, sign, right = ["ours", *comparison.split()][-3:]
+        try:
+            left, right = (float(known.get(part, part)) for part in (left, right))
+            agrees = SIGNS[sign](left, right)
+        except (ValueError, TypeError, KeyError):
+            raise ValueError(
+                f"claim {id!r} holds if {comparison!r}, which compares no given numbers: pass them"
+            ) from None
+        if not agrees:
+            return False
+    return True
+
+
+def _rounded(value):
+    """A number with the six digits that the ledgers keep; a list in words; a text as it is."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return float(f"{float(value):.6g}")

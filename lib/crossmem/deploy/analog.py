@@ -6,7 +6,7 @@ import numpy as np
 
 from crossmem.checks import check_count, check_rng
 from crossmem.chip.circuit import effective_pairs
-from crossmem.chip.converters import quantize
+from crossmem.chip.converters import Peripherals, quantize
 from crossmem.deploy.programming import check_crossbars
 from crossmem.networks.network import Layer, as_network
 
@@ -22,13 +22,13 @@ class AnalogLayer(Layer):
     Parameters
     ----------
     weights, bias, gain
-        As in `dynamics.Layer`.
+        As in `Layer`.
     pairs : array (n_out, n_in, 2)
         Conductances of G+ and G- as the lines let them be seen, in units of G_max.
     written : array (n_out, n_in, 2)
         Conductances in µS that the devices had when the converters were set.
-    dac_bits, adc_bits : int or None
-        As in `Peripherals`. Inputs are within [-1, 1].
+    peripherals : Peripherals
+        Inputs are within [-1, 1].
     noise : float
         Standard deviation of one read of a device, in units of G_max.
     full_scale : float
@@ -43,24 +43,24 @@ class AnalogLayer(Layer):
     _: KW_ONLY
     pairs: np.ndarray
     written: np.ndarray
-    dac_bits: int | None = None
-    adc_bits: int | None = None
+    peripherals: Peripherals = Peripherals()
     noise: float = 0.0
     full_scale: float = 1.0
     tile: int = 64
     rng: np.random.Generator | None = None
 
     def __post_init__(self):
+        super().__post_init__()
         check_count(self.tile, "tile")
         if self.noise:
             check_rng(self.rng)
 
     def field(self, states):
         """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
-        inputs = quantize(states, self.dac_bits, 1.0)
+        inputs = quantize(states, self.peripherals.dac_bits, 1.0)
         total = np.zeros((len(inputs), len(self.pairs)))
         for currents in self.column_currents(inputs):
-            read = quantize(currents, self.adc_bits, self.full_scale)
+            read = quantize(currents, self.peripherals.adc_bits, self.full_scale)
             total += read[..., 0] - read[..., 1]
         return (self.gain * total + self.bias).astype(self.weights.dtype)
 
@@ -101,28 +101,25 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
 
     Raises
     ------
-    ValueError
-        If the crossbars do not hold the weights of the network, or the patterns are not of its
-        width.
+    TypeError, ValueError
+        If the crossbars do not hold the weights of the network, or the patterns are not such as it
+        stores.
     """
     network = as_network(memory)
     check_rng(rng)
+    network.check_plain()
     check_crossbars(network, crossbars, programmed=True)
-    below, layers = network.check_states(patterns), []
+    below, layers = network.check_states(patterns, stored=True), []
     for layer, crossbar in zip(network.layers, crossbars, strict=True):
         seen = seen_through_lines(crossbar, crossbar.conductance, peripherals.wire_resistance)
+        written = crossbar.conductance.copy()
         quiet = AnalogLayer(
-            bias=layer.bias,
-            gain=layer.gain,
-            tile=crossbar.tile,
-            written=crossbar.conductance,
-            **seen,
+            bias=layer.bias, gain=layer.gain, tile=crossbar.tile, written=written, **seen
         )
         largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
         measured = replace(
             quiet,
-            dac_bits=peripherals.dac_bits,
-            adc_bits=peripherals.adc_bits,
+            peripherals=peripherals,
             noise=peripherals.read_noise / crossbar.device.g_max,
             full_scale=float(largest) or 1.0,  # no current at all has no scale
             rng=rng,

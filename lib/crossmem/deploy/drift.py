@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from crossmem.checks import check_not_negative, check_rng
-from crossmem.deploy.analog import seen_through_lines
+from crossmem.deploy.analog import AnalogLayer, seen_through_lines
 from crossmem.deploy.programming import check_crossbars
+from crossmem.networks.network import as_network
 
 
 def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
@@ -42,7 +43,7 @@ def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
     return np.where(crossbar.stuck, fresh, walked * elapsed[:, None, None, None] ** -exponents)
 
 
-def drifted(network, crossbars, conductances, wire_resistance=0.0):
+def drifted(network, crossbars, conductances, wire_resistance=None):
     """A network behind peripherals whose devices have changed since; its converters stay as set.
 
     Parameters
@@ -53,8 +54,8 @@ def drifted(network, crossbars, conductances, wire_resistance=0.0):
         The ones it was programmed on, unchanged since.
     conductances : list of array (n_out, n_in, 2)
         What the devices of each crossbar have now, in µS, see `drift`.
-    wire_resistance : float
-        Of the chip, in Ω.
+    wire_resistance : float, optional
+        Of the chip, in Ω: that of the network's peripherals, and no other.
 
     Returns
     -------
@@ -62,9 +63,11 @@ def drifted(network, crossbars, conductances, wire_resistance=0.0):
 
     Raises
     ------
-    ValueError
-        If the network is behind no peripherals, or crossbars or conductances are not its own.
+    TypeError, ValueError
+        If the network is behind no peripherals, or crossbars, conductances or the resistance are
+        not its own.
     """
+    network = _behind_peripherals(network)
     check_crossbars(network, crossbars)
     if len(conductances) != len(crossbars):
         raise ValueError(
@@ -72,9 +75,24 @@ def drifted(network, crossbars, conductances, wire_resistance=0.0):
             "pass one per layer"
         )
     layers = []
-    for layer, crossbar, now in zip(network.layers, crossbars, conductances, strict=True):
-        _check_written(layer, crossbar, now)
-        layers.append(replace(layer, **seen_through_lines(crossbar, now, wire_resistance)))
+    for number, (layer, crossbar) in enumerate(zip(network.layers, crossbars, strict=True)):
+        now, own = np.asarray(conductances[number]), layer.peripherals.wire_resistance
+        if not np.array_equal(layer.written, crossbar.conductance):
+            raise ValueError(
+                f"crossbar {number} has been written or scanned since the network was programmed "
+                "on it: program it again"
+            )
+        if now.shape != layer.written.shape:
+            raise ValueError(
+                f"conductances {number} have shape {now.shape} for a crossbar of "
+                f"{layer.written.shape}: pass those of this crossbar, in µS"
+            )
+        if wire_resistance not in (None, own):
+            raise ValueError(
+                f"wire_resistance is {wire_resistance}, but the lines of this network have {own} Ω "
+                "per segment; leave it out"
+            )
+        layers.append(replace(layer, **seen_through_lines(crossbar, now, own)))
     return network.with_layers(layers)
 
 
@@ -92,33 +110,23 @@ def recalibrated(network, fresh):
     ValueError
         If the two are not one network at two times.
     """
-    pairs = [[getattr(x, "pairs", np.empty(0)) for x in one.layers] for one in (network, fresh)]
-    shapes = [[own.shape for own in one] for one in pairs]
-    if shapes[0] != shapes[1] or (0,) in shapes[0]:
+    both = [_behind_peripherals(one).layers for one in (network, fresh)]
+    written = [[layer.written for layer in layers] for layers in both]
+    if len(both[0]) != len(both[1]) or not all(map(np.array_equal, *written)):
         raise ValueError(
-            "the two networks differ in their layers, or are behind no peripherals: pass what "
-            "drifted returned and what with_peripherals returned"
+            "the two networks are not one at two times: pass what drifted returned, and what "
+            "with_peripherals returned before"
         )
-    gains = [float(then.sum() / max(now.sum(), 1e-30)) for now, then in zip(*pairs, strict=True)]
     return network.with_layers(
-        replace(layer, gain=layer.gain * gain)
-        for layer, gain in zip(network.layers, gains, strict=True)
+        replace(now, gain=now.gain * float(then.pairs.sum() / max(now.pairs.sum(), 1e-30)))
+        for now, then in zip(*both, strict=True)
     )
 
 
-def _check_written(layer, crossbar, now):
-    written = getattr(layer, "written", None)
-    if written is None:
+def _behind_peripherals(network):
+    network = as_network(network)
+    if not all(isinstance(layer, AnalogLayer) for layer in network.layers):
         raise ValueError(
             "the network is behind no peripherals: pass what with_peripherals returned"
         )
-    if not np.array_equal(written, crossbar.conductance):
-        raise ValueError(
-            "a crossbar has been written or scanned since the network was programmed on it: "
-            "program it again"
-        )
-    if np.shape(now) != written.shape:
-        raise ValueError(
-            f"conductances have shape {np.shape(now)} for a crossbar of {written.shape}: "
-            "pass those of this crossbar, in µS"
-        )
+    return network

@@ -1,11 +1,13 @@
 """Compensation of what the lines of a crossbar lose."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from crossmem.checks import check_choice
 from crossmem.chip.circuit import effective_pairs
 from crossmem.deploy.programming import check_crossbars
-from crossmem.networks.network import Layer, as_network
+from crossmem.networks.network import as_network
 
 REMEDIES = ("none", "gain", "weights")
 
@@ -31,7 +33,7 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For an unknown remedy, or crossbars that do not match the layers.
 
     Notes
@@ -40,6 +42,7 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
     fixed-point iteration, which is enough as long as the losses are small.
     """
     network = as_network(memory)
+    network.check_plain()
     check_crossbars(network, crossbars)
     if check_choice(remedy, "remedy", REMEDIES) == "none":
         return network
@@ -57,5 +60,5 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
             weights = layer.weights / np.take_along_axis(share, carrier, axis=-1)[..., 0]
             scale = float(max(np.abs(weights).max(), 1.0))
             weights, gain = (weights / scale).astype(np.float32), gain * scale
-        layers.append(Layer(weights, layer.bias, gain))
+        layers.append(replace(layer, weights=weights, gain=gain))
     return network.with_layers(layers)

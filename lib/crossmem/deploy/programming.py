@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossmem.checks import check_not_negative
+from crossmem.checks import check_not_negative, check_rng
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import WeightLimits
@@ -31,10 +31,11 @@ def program(memory, crossbars, rng):
 
     Raises
     ------
-    ValueError
-        If the crossbars do not match the layers.
+    TypeError, ValueError
+        If the crossbars do not match the layers, or the network is on a chip with peripherals.
     """
     network = as_network(memory)
+    network.check_plain()
     check_crossbars(network, crossbars)
     for layer, crossbar in zip(network.layers, crossbars, strict=True):
         crossbar.program(layer.weights, rng)
@@ -54,21 +55,34 @@ def check_crossbars(network, crossbars, *, programmed=False):
     Raises
     ------
     TypeError
-        For a single crossbar instead of a list.
+        For anything but a list of crossbars.
     ValueError
-        For another number of crossbars than layers, another shape, or other weights.
+        For another number of crossbars than layers, a crossbar twice, another shape, or other
+        weights.
     """
-    if isinstance(crossbars, Crossbar):
-        raise TypeError("crossbars is a single Crossbar; pass a list with one per layer.")
+    if not isinstance(crossbars, list | tuple):
+        raise TypeError(
+            f"crossbars is a single {type(crossbars).__name__}; pass a list of Crossbar, one per "
+            "layer."
+        )
     if len(crossbars) != len(network.layers):
         raise ValueError(
             f"{len(crossbars)} crossbars for {len(network.layers)} layer(s): pass one per layer"
         )
     for number, (layer, crossbar) in enumerate(zip(network.layers, crossbars, strict=True)):
+        if not isinstance(crossbar, Crossbar):
+            raise TypeError(
+                f"crossbar {number} is a {type(crossbar).__name__}; make one with "
+                "Crossbar.fabricate."
+            )
+        if any(crossbar is other for other in crossbars[:number]):
+            raise ValueError(
+                f"crossbar {number} is that of another layer too: fabricate one for each layer"
+            )
         if crossbar.shape != layer.weights.shape:
             raise ValueError(
-                f"a crossbar of shape {crossbar.shape} for a layer of {layer.weights.shape}: "
-                "fabricate one of the layer's shape (n_out, n_in)"
+                f"crossbar {number} has shape {crossbar.shape}, but its layer "
+                f"{layer.weights.shape}: fabricate one of the layer's shape (n_out, n_in)"
             )
         if programmed and not np.array_equal(layer.weights, crossbar.weights.astype(np.float32)):
             raise ValueError(
@@ -93,6 +107,7 @@ def with_programming_error(memory, error, rng):
     """
     network = as_network(memory)
     spread = check_not_negative(error, "error", 3.9) / DeviceModel.g_max
+    check_rng(rng)
 
     def missed(weights):
         pair = np.stack((weights, -weights)).clip(0)
@@ -121,7 +136,13 @@ def best_signs(limits, patterns):
     array (N, 1)
         -1 for a neuron whose columns are swapped, else 1.
     """
-    hebb = np.asarray(patterns, dtype=float).T @ patterns
+    patterns = check_patterns(patterns)
+    if limits.shape != 2 * patterns.shape[1:]:
+        raise ValueError(
+            f"limits of shape {limits.shape} for patterns of {patterns.shape[1]} elements: "
+            "pass the limits of a square layer of that size"
+        )
+    hebb = patterns.T @ patterns
     np.fill_diagonal(hebb, 0.0)
     agreement = ((limits.low + limits.high) * hebb).sum(axis=1, keepdims=True)
     return np.where(agreement < 0, -1.0, 1.0)
@@ -134,9 +155,15 @@ def swap_limits(limits, signs):
 
 
 def swap_columns(memory, signs):
-    """A single-layer network with the rows of its weights times ``signs`` (N, 1)."""
+    """A single-layer network with the rows of its weights times ``signs``, ±1 in (N, 1)."""
     network = as_network(memory)
-    return network.with_weights([signs * layer.weights for layer in network.layers])
+    layer, signs = _only_layer(network), np.asarray(signs)
+    if signs.shape != (len(layer.weights), 1) or not (np.abs(signs) == 1).all():
+        raise ValueError(
+            f"signs have shape {signs.shape}, but must be 1 or -1 for each of the "
+            f"{len(layer.weights)} neurons, an array (N, 1): pass what best_signs returned"
+        )
+    return network.with_weights([signs * layer.weights])
 
 
 def with_bias_correction(network, faults, patterns):
@@ -149,14 +176,28 @@ def with_bias_correction(network, faults, patterns):
     faults : FaultMap
         Of that chip.
     patterns : array (P, N)
-        The mean pattern is what the neurons see on average.
+        Stored patterns. Their mean is what the neurons see on average.
 
     Returns
     -------
     Network
     """
+    layer, patterns = _only_layer(network), network.check_states(patterns, stored=True)
     stuck = np.where(faults.stuck, faults.stuck_conductance / faults.g_max, 0.0)
     offsets = stuck[..., 0] - stuck[..., 1]
-    (layer,) = network.layers
-    bias = layer.bias - layer.gain * offsets @ check_patterns(patterns).mean(axis=0)
+    if offsets.shape != layer.weights.shape:
+        raise ValueError(
+            f"faults of shape {offsets.shape} for a layer of shape {layer.weights.shape}: "
+            "pass the map of the crossbar that holds it"
+        )
+    bias = layer.bias - layer.gain * offsets @ patterns.mean(axis=0)
     return network.with_layers([replace(layer, bias=bias.astype(layer.weights.dtype))])
+
+
+def _only_layer(network):
+    if len(network.layers) != 1:
+        raise ValueError(
+            f"the network has {len(network.layers)} layers, but this is for single-layer networks: "
+            "pass a network without hidden layers"
+        )
+    return network.layers[0]

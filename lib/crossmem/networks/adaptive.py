@@ -177,6 +177,11 @@ class AdaptiveMemory(AssociativeMemory):
             check_rate(self.batch, "batch")
         if self.loss is not None:
             check_choice(self.loss, "loss", LOSSES)
+            if self.loss == "logistic" and self.activation == "tanh":
+                raise ValueError(
+                    "loss='logistic' counts signs alone, which activation='tanh' does not store: "
+                    "give loss='squared' or 'cubic'"
+                )
         check_count(self.unroll, "unroll")
         check_count(self.seed, "seed", least=0)
 
@@ -223,14 +228,14 @@ def fit_batch(memories, patterns, *, limits=None):
         )
     groups = {}
     for memory, stored, own in zip(memories, patterns, limits, strict=True):
-        if not isinstance(memory, AdaptiveMemory):
+        if type(memory) is not AdaptiveMemory:  # a subclass may fit in its own way
             memory.fit(stored, limits=own)
             continue
         memory.check_parameters()
         stored = memory._check_stored(stored)
         own = check_limits(own, memory.layer_shapes(stored.shape[1]))
-        alike = to_json(memory.get_params() | {"seed": None})
-        key = (alike, memory.recipe(own), stored.shape)
+        settings = to_json(memory.get_params() | {"seed": None})
+        key = (settings, memory.recipe(own), stored.shape)
         groups.setdefault(key, []).append((memory, stored, own))
     for group in groups.values():
         members, stored, own = (list(column) for column in zip(*group, strict=True))

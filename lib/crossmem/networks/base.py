@@ -141,8 +141,11 @@ def normalised_layer(effective, bias, gain, limits):
 
 def check_limits(limits, shapes):
     """One WeightLimits per layer, unbounded where None was given; no self-connections."""
-    if isinstance(limits, WeightLimits):
-        raise TypeError("limits is a single WeightLimits; pass a list with one per layer.")
+    if not isinstance(limits, list | tuple | None):
+        raise TypeError(
+            f"limits is a single {type(limits).__name__}; pass a list of WeightLimits, one per "
+            "layer."
+        )
     limits = [None] * len(shapes) if limits is None else list(limits)
     if len(limits) != len(shapes):
         raise ValueError(

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from sklearn.utils.validation import check_is_fitted
 
-from crossmem.checks import check_choice, check_count
+from crossmem.checks import check_choice, check_count, check_not_negative, check_rng
 from crossmem.labels import quantity
 from crossmem.patterns import check_patterns
 from crossmem.storage import load_dataset, save_dataset
@@ -29,7 +29,12 @@ class Layer:
     bias : array (n_out,)
         Added after the gain. The threshold of the paper's equation 2 is its negative.
     gain : float
-        Scale of the read-out circuit, positive.
+        Scale of the read-out circuit, at least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays do not fit each other, or the gain is negative or no finite number.
     """
 
     weights: np.ndarray
@@ -37,6 +42,19 @@ class Layer:
     gain: float = 1.0
     #: Whether a product exists only for the whole state, not corrected neuron by neuron.
     synchronous_only = False
+
+    def __post_init__(self):
+        for name in ("weights", "bias"):
+            array = np.asarray(getattr(self, name))
+            array = array if array.dtype.kind == "f" else array.astype(float)
+            object.__setattr__(self, name, array)
+        # A NumPy scalar would raise the precision of every field.
+        object.__setattr__(self, "gain", float(check_not_negative(self.gain, "gain", 1.0)))
+        if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[:1]:
+            raise ValueError(
+                f"weights have shape {self.weights.shape} and the bias {self.bias.shape}: "
+                "give arrays (n_out, n_in) and (n_out,)"
+            )
 
     def field(self, states):
         """Local field gain · W x + bias of every neuron, (n, n_in) -> (n, n_out)."""
@@ -61,7 +79,7 @@ class Network:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If there is no layer, the layers do not fit each other, or a parameter is unknown.
     """
 
@@ -70,13 +88,17 @@ class Network:
     unroll: int = 1
 
     def __post_init__(self):
-        object.__setattr__(self, "layers", tuple(self.layers))
         check_choice(self.activation, "activation", ACTIVATIONS)
-        check_count(self.unroll, "unroll")
-        if not self.layers:
-            raise ValueError("layers is empty: a network has at least one layer")
-        for number, layer in enumerate(self.layers):
-            below = self.layers[number - 1].weights.shape[0]  # the last layer feeds the first
+        object.__setattr__(self, "unroll", check_count(self.unroll, "unroll"))
+        layers = () if isinstance(self.layers, Layer) else tuple(self.layers)
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            raise TypeError(
+                f"layers is a {type(self.layers).__name__} of {[type(x).__name__ for x in layers]};"
+                " pass a list of at least one Layer."
+            )
+        object.__setattr__(self, "layers", layers)
+        for number, layer in enumerate(layers):
+            below = layers[number - 1].weights.shape[0]  # the last layer feeds the first
             if layer.weights.shape[1] != below:
                 raise ValueError(
                     f"layer {number} takes {layer.weights.shape[1]} inputs but the layer below "
@@ -95,22 +117,38 @@ class Network:
     def with_weights(self, weights):
         """The network with other weights, an array (n_out, n_in) per layer; biases and gains stay.
 
-        All layers become plain ones, whatever surrounded the old weights.
-
         Raises
         ------
+        TypeError
+            As in `check_plain`.
         ValueError
             If the number or a shape of the arrays is not that of the layers.
         """
+        self.check_plain()
         weights = [np.asarray(matrix) for matrix in weights]
         shapes = [matrix.shape for matrix in weights]
         own = [layer.weights.shape for layer in self.layers]
         if shapes != own:
             raise ValueError(f"weights have shapes {shapes}, but the layers {own}: give the same")
         return self.with_layers(
-            Layer(matrix.astype(layer.weights.dtype), layer.bias, layer.gain)
+            replace(layer, weights=matrix.astype(layer.weights.dtype))
             for layer, matrix in zip(self.layers, weights, strict=True)
         )
+
+    def check_plain(self):
+        """Refuse layers that are more than weights, bias and gain, such as those of a chip.
+
+        Raises
+        ------
+        TypeError
+            If a layer is of another kind than `Layer`.
+        """
+        for number, layer in enumerate(self.layers):
+            if type(layer) is not Layer:
+                raise TypeError(
+                    f"layer {number} is of the kind {type(layer).__name__}, which is more than "
+                    "weights, bias and gain; use the network that it was made from."
+                )
 
     def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
         """Feed cues back until nothing moves, at most ``iterations`` times.
@@ -143,7 +181,7 @@ class Network:
         """
         cues = self.check_states(cues)
         self._check_recall(iterations, update)
-        rng = np.random.default_rng(0) if rng is None else rng
+        rng = np.random.default_rng(0) if rng is None else check_rng(rng)
         states = np.array(cues, dtype=self.layers[0].weights.dtype)
         states_seen = [states]
         for _ in range(iterations):
@@ -170,17 +208,17 @@ class Network:
             If there is not one pattern per cue, or binary neurons are compared with patterns
             that hold other values than ±1.
         """
+        patterns = self.check_states(patterns, stored=True)
         recalled = self.recall(cues, **recall_options)
-        patterns = self.check_states(patterns, binary=self.activation == "sign")
         if patterns.shape != recalled.shape:
             raise ValueError(
                 f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
             )
         return float(cosine(recalled, patterns).mean())
 
-    def check_states(self, states, *, binary=False):
-        """Cues or patterns (n, N) of this network's width, with values in [-1, 1], or ±1."""
-        states = check_patterns(states, binary=binary)
+    def check_states(self, states, *, stored=False):
+        """Cues (n, N) of this network's width, within [-1, 1]; or patterns that it can return."""
+        states = check_patterns(states, binary=stored and self.activation == "sign")
         if states.shape[1] != self.neurons:
             raise ValueError(
                 f"patterns have {states.shape[1]} elements, but this network has {self.neurons} "
@@ -208,23 +246,17 @@ class Network:
         Raises
         ------
         TypeError
-            If a layer is of another kind than `Layer`: converters, noise and their random state
-            would be lost.
+            As in `check_plain`: converters, noise and their random state would be lost.
         """
+        self.check_plain()
         variables = {}
         for k, layer in enumerate(self.layers):
-            if type(layer) is not Layer:
-                raise TypeError(
-                    f"layer {k} is an {type(layer).__name__}, which a file cannot hold whole: save "
-                    "the network that was programmed, and deploy it again"
-                )
-            pair = (f"output_{k}", f"input_{k}")
-            for name, value, units, dims in (
-                ("weights", layer.weights, "G_max", pair),
-                ("bias", layer.bias, "1", pair[:1]),
-                ("gain", layer.gain, "1", ()),
-            ):
-                variables[f"{name}_{k}"] = quantity(value, units, f"{name} of layer {k}", dims)
+            axes = (f"output_{k}", f"input_{k}")
+            variables |= {
+                f"weights_{k}": quantity(layer.weights, "G_max", f"weights of layer {k}", axes),
+                f"bias_{k}": quantity(layer.bias, "1", f"bias of layer {k}", axes[:1]),
+                f"gain_{k}": quantity(layer.gain, "1", f"gain of layer {k}"),
+            }
         return xr.Dataset(variables, attrs={"activation": self.activation, "unroll": self.unroll})
 
     @classmethod
@@ -236,17 +268,20 @@ class Network:
         ValueError
             If the dataset does not hold a network.
         """
-        if "weights_0" not in dataset or "activation" not in dataset.attrs:
+        count = sum(str(name).startswith("weights_") for name in dataset.data_vars)
+        try:
+            parts = [
+                [dataset[f"{name}_{k}"] for name in ("weights", "bias", "gain")]
+                for k in range(count)
+            ]
+            layers = [
+                Layer(weights.values, bias.values, gain.item()) for weights, bias, gain in parts
+            ]
+            return cls(layers, str(dataset.attrs["activation"]), int(dataset.attrs["unroll"]))
+        except KeyError as missing:
             raise ValueError(
-                f"the dataset holds {list(dataset.data_vars)}, but no network: pass what "
-                "Network.save has written"
-            )
-        count = sum(name.startswith("weights_") for name in dataset.data_vars)
-        part = lambda name, k: dataset[f"{name}_{k}"].values  # noqa: E731
-        layers = [
-            Layer(part("weights", k), part("bias", k), float(part("gain", k))) for k in range(count)
-        ]
-        return cls(layers, str(dataset.attrs["activation"]), int(dataset.attrs["unroll"]))
+                f"the dataset lacks {missing} and holds no network: pass what Network.save wrote"
+            ) from None
 
     def save(self, path):
         """Write the network as netCDF; errors are those of `to_dataset` and of writing."""

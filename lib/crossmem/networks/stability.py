@@ -1,5 +1,7 @@
 """How firmly a network holds a state: energy, Jacobian, settling time."""
 
+import functools
+
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigs, svds
 
@@ -72,10 +74,7 @@ def jacobian_factors(network, state):
 
 def jacobian(network, state):
     """Jacobian of one synchronous update of the smooth network at a state, (N,) -> (N, N)."""
-    product = None
-    for factor in jacobian_factors(network, state):
-        product = factor if product is None else factor @ product
-    return product
+    return functools.reduce(lambda below, factor: factor @ below, jacobian_factors(network, state))
 
 
 def spectral_norm(network, state):

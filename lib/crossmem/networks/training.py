@@ -13,14 +13,8 @@ import numpy as np
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
 
 OPTIMIZERS = ("rmsprop", "adam")
-
-
 LOSSES = ("squared", "cubic", "logistic")
-
-
 EPSILON = 1e-8  # of both optimisers, the default of every deep-learning library
-
-
 CHECK_EVERY = 10  # steps between two looks at the loss: the look costs a pass over the outputs
 
 

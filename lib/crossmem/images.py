@@ -14,30 +14,10 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-_SHA256 = {
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    "train-images-idx3-ubyte.gz": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-    ),
-    # Members of the official archive "gzip.zip"; two public lists of checksums agree on them.
-    "emnist-letters-test-images-idx3-ubyte.gz": (
-        "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d"
-    ),
-    "emnist-letters-test-labels-idx1-ubyte.gz": (
-        "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb"
-    ),
-}
-
-
 _MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-
 
 # The official EMNIST download is one archive of 540 MB; these mirrors serve its members singly.
 _EMNIST_MIRRORS = (
@@ -48,23 +28,42 @@ _EMNIST_MIRRORS = (
 
 
 @dataclass(frozen=True)
-class _ImageFiles:
-    """Where a set of 28 x 28 images lives: its two IDX files and the places that serve them."""
+class ImageFiles:
+    """Where a set of 28 x 28 images lives: two IDX files, their checksums, and their mirrors."""
 
     prefix: str
     mirrors: tuple[str, ...]
+    images_sha256: str
+    labels_sha256: str
     transposed: bool = False
 
 
 IMAGE_FILES = {
-    "mnist": _ImageFiles("t10k", _MNIST_MIRRORS),
-    "mnist-train": _ImageFiles("train", _MNIST_MIRRORS),
-    "emnist": _ImageFiles("emnist-letters-test", _EMNIST_MIRRORS, transposed=True),
+    "mnist": ImageFiles(
+        "t10k",
+        _MNIST_MIRRORS,
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+    "mnist-train": ImageFiles(
+        "train",
+        _MNIST_MIRRORS,
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    # Members of the official archive "gzip.zip"; two public lists of checksums agree on them.
+    "emnist": ImageFiles(
+        "emnist-letters-test",
+        _EMNIST_MIRRORS,
+        "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
+        "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
+        transposed=True,
+    ),
 }
 
 
-# Both caches matter to a sweep, whose every grid point asks for the same few pools. They keep
-# compact types; what a caller receives is always a fresh float64 copy.
+# The grid points of a sweep use the same few pools, so that both caches save time. They hold
+# compact types; the caller of `load_patterns` gets a float64 copy.
 @lru_cache(maxsize=8)
 def image_pool(name, size, binary):
     """Preprocessed pool, shape (n, size * size): int8 if binary, else float32."""
@@ -88,12 +87,17 @@ def grey_images(name):
         digits = load_digits()
         return digits.images.astype(np.float32), digits.target, 16
     source = IMAGE_FILES[name]
-    images = read_idx(_locate(f"{source.prefix}-images-idx3-ubyte.gz", source.mirrors))
-    labels = read_idx(_locate(f"{source.prefix}-labels-idx1-ubyte.gz", source.mirrors))
+    images, labels = (
+        read_idx(_locate(f"{source.prefix}-{kind}-ubyte.gz", sha256, source.mirrors))
+        for kind, sha256 in (
+            ("images-idx3", source.images_sha256),
+            ("labels-idx1", source.labels_sha256),
+        )
+    )
     if images.shape != (*labels.shape, 28, 28):
         raise ValueError(
-            f"Images of {name!r} have shape {images.shape} for {labels.shape} labels, but (n, 28, "
-            "28) for (n,) is needed; fetch both files again."
+            f"Images of {name!r} have shape {images.shape} for {labels.shape} labels, but "
+            "(n, 28, 28) for (n,) is needed; fetch both files again."
         )
     if source.transposed:  # EMNIST stores its images column by column
         images = images.transpose(0, 2, 1)
@@ -117,7 +121,7 @@ def read_idx(path):
     Raises
     ------
     ValueError
-        No gzip file, truncated, another type of element, or a length that denies the header.
+        No gzip file, truncated, another type of element, or a length other than in the header.
     """
     try:
         with gzip.open(path) as file:
@@ -136,20 +140,20 @@ def read_idx(path):
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def _locate(filename, mirrors):
+def _locate(filename, sha256, mirrors):
     """Path of a verified copy of `filename`: the user's own, a cached one, or a new download."""
     folder = os.environ.get("CROSSMEM_DATA")
     if not folder:
-        return _download(filename, mirrors)
+        return _download(filename, sha256, mirrors)
     if not Path(folder).is_dir():
         raise FileNotFoundError(
             f"CROSSMEM_DATA is {folder!r}, but that is no folder; correct it or unset it."
         )
     own = Path(folder, filename)
     if not own.is_file():
-        return _download(filename, mirrors)
+        return _download(filename, sha256, mirrors)
     with own.open("rb") as file:
-        intact = hashlib.file_digest(file, "sha256").hexdigest() == _SHA256[filename]
+        intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
     if not intact:
         raise ValueError(
             f"{own} has the wrong SHA-256 checksum, so it is corrupt or truncated; it was left "
@@ -158,7 +162,7 @@ def _locate(filename, mirrors):
     return own
 
 
-def _download(filename, mirrors):
+def _download(filename, sha256, mirrors):
     """Fetch from the first mirror that sends the right bytes; pooch discards any other file."""
     import pooch  # here, because it warns in every notebook kernel that has no ipywidgets
 
@@ -168,7 +172,7 @@ def _download(filename, mirrors):
         try:
             return pooch.retrieve(
                 f"{mirror.rstrip('/')}/{filename}",
-                known_hash=f"sha256:{_SHA256[filename]}",
+                known_hash=f"sha256:{sha256}",
                 fname=filename,
                 path=pooch.os_cache("crossmem"),
                 downloader=pooch.HTTPDownloader(timeout=10),
@@ -178,6 +182,6 @@ def _download(filename, mirrors):
         except ValueError:
             failures.append(f"{mirror}: wrong checksum, file discarded")
     raise OSError(
-        f"{filename} is not to be had ({'; '.join(failures)}); set CROSSMEM_DATA to a folder that "
-        "holds it, or use 'digits', which needs no download."
+        f"{filename} is not available ({'; '.join(failures)}); set CROSSMEM_DATA to a folder "
+        "that holds it, or use 'digits', which needs no download."
     )

@@ -12,9 +12,7 @@ import numpy as np
 from crossmem.checks import check_choice, check_count, check_not_negative, check_rate, check_rng
 from crossmem.images import IMAGE_FILES, grey_images, image_pool
 
-_NAMES = ("digits", *IMAGE_FILES, "random")
-
-
+SOURCES = ("digits", *IMAGE_FILES, "random")
 _RANDOM_COUNT = 2000
 
 
@@ -52,14 +50,17 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     TypeError
         A size or count that is no integer, an `rng` that is no Generator.
     OSError
-        The files are neither in CROSSMEM_DATA nor to be had from any mirror.
+        The files are neither in CROSSMEM_DATA nor on any mirror.
     """
-    check_choice(name, "name", _NAMES)
+    check_choice(name, "name", SOURCES)
     size = check_count(size, "size")
     count = None if count is None else check_count(count, "count")
     if name == "random":
         if return_labels:
-            raise ValueError("Random patterns have no labels; leave return_labels out.")
+            raise ValueError(
+                "name='random' has no labels, but images of 'digits' or another source have; "
+                "choose one, or leave return_labels out."
+            )
         return _random_patterns(count or _RANDOM_COUNT, size * size, binary, rng)
     pool, labels = image_pool(name, size, bool(binary)), grey_images(name)[1]
     chosen = _choose(name, len(pool), count, rng)
@@ -73,7 +74,7 @@ def one_of_each(name="digits", *, size=8, binary=True, rng):
     Parameters
     ----------
     name, size, binary
-        As in `load_patterns`.
+        As in `load_patterns`; "random" has no classes.
     rng : numpy.random.Generator
 
     Returns
@@ -126,7 +127,7 @@ def add_gaussian_noise(patterns, sigma, rng):
 
 
 def image_side(neurons):
-    """Side in pixels of a square image with `neurons` pixels, or a ValueError if there is none."""
+    """Side in pixels of a square image with `neurons` pixels; a ValueError if none has so many."""
     neurons = check_count(neurons, "neurons")
     side = math.isqrt(neurons)
     if side * side != neurons:
@@ -173,7 +174,7 @@ def _choose(name, available, count, rng):
     if count > available:
         raise ValueError(
             f"count is {count}, but the pool {name!r} holds {available} patterns (P larger than "
-            "the pool); ask for fewer or use a larger pool."
+            "the pool); take fewer or use a larger pool."
         )
     if rng is None:
         return slice(count)

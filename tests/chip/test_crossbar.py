@@ -1,11 +1,11 @@
-"""Crossbars against products, interval arithmetic and fault statistics done by hand."""
+"""Crossbars against products and fault statistics done by hand."""
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from crossmem.crossbar import Crossbar, FaultMap, WeightLimits
-from crossmem.devices import DeviceModel
+from crossmem.chip.crossbar import Crossbar
+from crossmem.chip.devices import DeviceModel
 
 QUIET = DeviceModel(read_noise=0.0, relaxation=0.0)
 
@@ -27,96 +27,6 @@ def chip(stuck_off, stuck_on, device=None, seed=0):
 def random_faults(shape, rng):
     draw = rng.random((*shape, 2))
     return draw < 0.2, draw > 0.8
-
-
-# Limits
-
-
-def test_masked_limits_are_zero_or_unbounded_at_the_given_rate(rng):
-    limits = WeightLimits.masked((60, 50), 0.3, rng)
-    masked = ~limits.working
-    assert binomtest(int(masked.sum()), masked.size, 0.3).pvalue > 1e-3
-    assert (limits.low[masked] == 0).all()
-    assert (limits.high[masked] == 0).all()
-    assert (limits.low[~masked] == -np.inf).all()
-    assert (limits.high[~masked] == np.inf).all()
-
-
-def test_clip_moves_each_weight_to_the_nearest_reachable_one():
-    limits = WeightLimits([[-1.0, 0.0], [0.2, -np.inf]], [[1.0, 0.0], [0.5, np.inf]])
-    weights = np.array([[0.4, 0.9], [-3.0, -7.0]])
-    assert limits.clip(weights).tolist() == [[0.4, 0.0], [0.2, -7.0]]
-    assert weights[0, 1] == 0.9
-
-
-def test_self_connections_are_removed(rng):
-    limits = WeightLimits.masked((5, 5), 0.0, rng).without_self_connections()
-    assert (limits.working == ~np.eye(5, dtype=bool)).all()
-    assert (limits.clip(np.ones((5, 5))).diagonal() == 0).all()
-
-
-def test_limits_do_not_follow_the_array_they_were_made_from():
-    low = np.zeros((2, 2))
-    limits = WeightLimits(low, low + 1)
-    low[:] = 9
-    assert (limits.low == 0).all()
-    with pytest.raises(ValueError, match="read-only"):
-        limits.low[0, 0] = 1
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "message"),
-    [
-        (np.zeros((2, 3)), np.ones((3, 2)), r"low has shape \(2, 3\) and high \(3, 2\)"),
-        (np.zeros(3), np.ones(3), "matrices of the same shape"),
-        (np.zeros((0, 3)), np.ones((0, 3)), "non-empty"),
-        ([[0.0, 0.7]], [[1.0, 0.2]], r"low 0.7 exceeds high 0.2 at weight \(0, 1\)"),
-        ([[np.nan]], [[1.0]], "NaN"),
-    ],
-)
-def test_bad_limits(low, high, message):
-    with pytest.raises(ValueError, match=message):
-        WeightLimits(low, high)
-
-
-def test_bad_use_of_limits(rng):
-    limits = WeightLimits.masked((2, 3), 0.5, rng)
-    with pytest.raises(ValueError, match=r"weights have shape \(3, 2\)"):
-        limits.clip(np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="square"):
-        limits.without_self_connections()
-    with pytest.raises(ValueError, match="rate is 1.5"):
-        WeightLimits.masked((2, 3), 1.5, rng)
-    with pytest.raises(ValueError, match="n_in is 0"):
-        WeightLimits.masked((2, 0), 0.5, rng)
-
-
-@pytest.mark.parametrize(
-    ("plus", "minus", "interval"),
-    [
-        (None, None, (-1.0, 1.0)),
-        (0.0, None, (-1.0, 0.0)),
-        (150.0, None, (0.0, 1.0)),
-        (30.0, None, (-0.8, 0.2)),
-        (None, 0.0, (0.0, 1.0)),
-        (None, 150.0, (-1.0, 0.0)),
-        (None, 30.0, (-0.2, 0.8)),
-        (150.0, 0.0, (1.0, 1.0)),
-        (0.0, 150.0, (-1.0, -1.0)),
-        (150.0, 150.0, (0.0, 0.0)),
-        (90.0, 30.0, (0.4, 0.4)),
-    ],
-)
-def test_interval_of_each_kind_of_pair(plus, minus, interval):
-    measured = np.array([[[np.nan if g is None else g for g in (plus, minus)]]])
-    stuck_on = measured > 75
-    stuck_off = ~np.isnan(measured) & ~stuck_on
-    faults = FaultMap(stuck_off, stuck_on, measured, reads=0, writes=0, g_max=150.0)
-    limits = faults.weight_limits()
-    assert (limits.low.item(), limits.high.item()) == pytest.approx(interval)
-    bound = np.inf if plus is None and minus is None else 0.0
-    masked = faults.masked()
-    assert (masked.low.item(), masked.high.item()) == (-bound, bound)
 
 
 # Fabrication
@@ -263,6 +173,24 @@ def test_bad_weights(rng):
         crossbar.program([[0, 0, 0], [0, np.nan, 0]])
 
 
+def test_one_level_for_all_devices_or_one_for_each(rng):
+    stuck_off, stuck_on = random_faults((5, 4), rng)
+    crossbar = chip(stuck_off, stuck_on, QUIET)
+    np.testing.assert_array_equal(crossbar.stuck, stuck_off | stuck_on)
+    with pytest.raises(ValueError, match="read-only"):
+        crossbar.stuck[:] = False
+    working = ~crossbar.stuck
+    written = crossbar.write_level(60.0)
+    assert np.abs(crossbar.conductance[working] - 60).max() <= 5
+    assert (written.conductance == crossbar.conductance).all()
+    assert not written.verified[crossbar.stuck].any()
+    each = rng.uniform(0, 150, (5, 4, 2))
+    crossbar.write_level(each, np.random.default_rng(0))
+    assert np.abs(crossbar.conductance - each)[working].max() <= 5
+    with pytest.raises(ValueError, match="target conductance 151"):
+        crossbar.write_level(151.0)
+
+
 # Products
 
 
@@ -279,7 +207,7 @@ def test_product_is_conductance_times_voltage(rng, n_out, n_in, tile):
 def test_read_noise_of_a_product_adds_up_over_its_devices(rng):
     crossbar = Crossbar.fabricate(300, 50, rng=rng, device=DeviceModel(read_noise=1.5))
     x = np.repeat(rng.uniform(-1, 1, (1, 50)), 100, axis=0)
-    noise = crossbar.multiply(x, read_noise=True) - crossbar.multiply(x)
+    noise = crossbar.multiply(x, noisy=True) - crossbar.multiply(x)
     reads = np.stack([crossbar.read_weights() @ x[0] for _ in range(100)])
     expected = np.sqrt(2 * (x[0] ** 2).sum()) * 1.5 / 150
     assert noise.std() == pytest.approx(expected, rel=0.03)
@@ -295,10 +223,5 @@ def test_bad_inputs_of_a_product(rng):
 
 
 def test_a_size_is_an_integer(rng):
-    with pytest.raises(TypeError, match="n_in is 2.5, but must be an integer"):
+    with pytest.raises(TypeError, match="n_in is 2.5"):
         Crossbar.fabricate(4, 2.5, rng=rng)
-
-
-def test_a_mask_needs_a_generator():
-    with pytest.raises(TypeError, match="rng is None, but it must be a numpy Generator"):
-        WeightLimits.masked((4, 4), 0.5, None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import linregress
 
-from crossmem.devices import DeviceModel, SwitchingModel
+from crossmem.chip.devices import DeviceModel
 
 # Without randomness SET pulses add 8, 12, 16, ... µS and RESET pulses take 6.5, 9.75, 13, ... µS.
 EXACT = DeviceModel(read_noise=0.0, relaxation=0.0, pulse_spread=0.0)
@@ -133,59 +133,15 @@ def test_read_curves_are_lines_whose_slope_is_the_conductance(rng):
     assert noise.std() == pytest.approx(1.0 * 0.2, rel=0.05)  # µS times read voltage
 
 
-@pytest.fixture(scope="module")
-def sweep():
-    return SwitchingModel().iv_hysteresis(100, np.random.default_rng(7))
-
-
-def test_hysteresis_is_pinched_and_passive(sweep):
-    voltage, current = sweep
-    assert current.shape == (100, voltage.size)
-    crossings = np.abs(voltage) < 1e-9
-    assert crossings.sum() == 3  # start, middle and end of the sweep
-    assert np.abs(current[:, crossings]).max() < 1e-6
-    assert (current * voltage >= 0).all()
-
-
-def test_hysteresis_sets_at_positive_and_resets_at_negative_voltage(sweep):
-    voltage, current = sweep
-    half, rising = voltage.size // 2, np.gradient(voltage) > 0
-
-    def at(v, up):
-        return int(np.argmin(np.abs(voltage - v) + 10 * (rising != up)))
-
-    before_set, after_set = current[:, at(0.3, True)], current[:, at(0.3, False)]
-    before_reset, after_reset = current[:, at(-0.3, False)], current[:, at(-0.3, True)]
-    assert (after_set > 10 * before_set).all()
-    assert (before_reset < 10 * after_reset).all()  # both negative
-    jump = voltage[np.argmax(np.abs(current[:, :half]) > 20.0, axis=1)]
-    assert ((jump > 0.6) & (jump < 0.9)).all()
-    assert current.max() == pytest.approx(1000 * 0.46**2 / 2)  # the transistor saturates
-    # Cycles differ, but by a few percent only.
-    assert 0.001 < after_set.std() / after_set.mean() < 0.1
-
-
-def test_cell_is_frozen_after_set_at_the_level_the_gate_allows():
-    model = SwitchingModel(threshold_spread=0.0, g_off_spread=0.0, peak_set=2.0)
-    voltage, current = model.iv_hysteresis(3, np.random.default_rng(0))
-    assert (current == current[0]).all()
-    saturation = model.transistor * model.gate_set**2 / 2
-    assert current[0, voltage > 1.8] == pytest.approx(saturation)
-    falling = (voltage > 0.05) & (np.gradient(voltage) < 0) & (current[0] < 0.99 * saturation)
-    voltage, current = voltage[falling], current[0, falling]
-    # Undo the transistor's square law: the rest is an ohmic cell of one conductance.
-    drain = model.gate_set - np.sqrt(model.gate_set**2 - 2 * current / model.transistor)
-    conductance = current / (voltage - drain)
-    np.testing.assert_allclose(conductance, conductance[0], rtol=1e-6)
-    assert conductance[0] == pytest.approx(saturation / model.v_set, rel=0.05)
-
-
 @pytest.mark.parametrize(
     ("constants", "message"),
     [
         ({"read_noise": -1.0}, "read_noise is -1.0"),
-        ({"g_max": 0.0}, "g_max is 0.0.*above 0"),
+        ({"g_max": 0.0}, "g_max is 0.0"),
         ({"tolerance": np.nan}, "tolerance is nan"),
+        ({"set_gain": 0.0}, "set_gain is 0.0"),
+        ({"g_max": 4.0}, "stuck_threshold is 5.*g_max, which is 2"),
+        ({"g_max": 10.0, "stuck_threshold": 1.0}, "tolerance is 5.*g_max, which is 5"),
     ],
 )
 def test_bad_device_constants(constants, message):
@@ -201,16 +157,15 @@ def test_bad_device_input(rng):
         device.write_and_verify(np.nan, 0.0, rng)
     with pytest.raises(ValueError, match="start conductance -1 µS"):
         device.write_and_verify(10.0, -1.0, rng)
-    with pytest.raises(ValueError, match="increasing row"):
+    with pytest.raises(ValueError, match=r"times are \[10.*1"):
         device.retention(10.0, [10.0, 1.0], rng)
     with pytest.raises(ValueError, match="nu is -0.1"):
         device.retention(10.0, [1.0], rng, nu=-0.1)
-    with pytest.raises(ValueError, match="v_set is 0"):
-        SwitchingModel(v_set=0.0)
-    with pytest.raises(ValueError, match="cycles is 0"):
-        SwitchingModel().iv_hysteresis(0, rng)
+    for draw in (device.read, lambda g, rng: device.write_and_verify(g, 0.0, rng)):
+        with pytest.raises(TypeError, match="rng is 3"):
+            draw(10.0, 3)
 
 
 def test_pulses_are_whole():
-    with pytest.raises(TypeError, match="max_pulses is 2.5, but must be an integer"):
+    with pytest.raises(TypeError, match="max_pulses is 2.5"):
         DeviceModel(max_pulses=2.5)

@@ -1,0 +1,115 @@
+"""Costs of simulated recalls: by hand from their counts, and as saved with the paper's figures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from crossmem.chip.costs import layer_shapes, load_costs, recall_cost, saving, typical
+from crossmem.chip.plans import (
+    PLANS,
+    STOPS,
+    extrapolated,
+    plan_cost,
+    plan_costs,
+    sweeps_for_saving,
+)
+from crossmem.storage import load_dataset
+
+TABLE = Path(__file__).resolve().parents[2] / "params" / "costs.yaml"
+
+
+@pytest.fixture
+def constants():
+    return typical(load_costs(TABLE))
+
+
+@pytest.fixture
+def counted():
+    """Two seeds; iterations, sweeps and, for random draws, as many draws as neurons."""
+    orders = ["synchronous", "asynchronous", "random draws"]
+    dims = ("seed", "scheme")
+    return xr.Dataset(
+        {
+            "updates": (dims, [[2.0, 2.0, 5.5], [3.0, 2.5, 6.0]]),
+            "moving": (dims, [[1.0, 1.0, 1.5], [2.0, 1.5, 2.0]]),
+            "changes": (dims, [[6.0, 5.0, 5.0], [9.0, 7.0, 8.0]]),
+        },
+        {"scheme": orders, "seed": [0, 1]},
+    ).assign_coords(masked_fraction=0.0)
+
+
+@pytest.mark.parametrize(
+    ("plan", "stop", "scheme", "updates", "changed"),
+    [
+        ("synchronous", "known to rest", "synchronous", 3, 0),
+        ("synchronous", "last change", "synchronous", 2, 0),
+        ("sweeps", "known to rest", "asynchronous", 2.5 * 16, 0),
+        ("sweeps, lines held", "last change", "line-holding", 1.5 * 16, 7),
+        ("random draws", "known to rest", "asynchronous", 6 * 16, 0),
+        ("random draws, lines held", "known to rest", "line-holding", 6 * 16, 8),
+    ],
+)
+def test_a_plan_takes_its_own_counts(counted, constants, plan, stop, scheme, updates, changed):
+    shapes = layer_shapes(16)
+    found = plan_cost(counted, plan, shapes, constants, stop=stop)
+    expected = recall_cost(shapes, scheme, updates, constants, changed=changed)
+    assert expected.equals(found.sel(seed=1, drop=True))
+    assert "masked_fraction" not in found.coords
+
+
+def test_plans_and_stops_become_dimensions(counted, constants):
+    shapes = layer_shapes(16, 4)
+    table = plan_costs(counted, shapes, constants)
+    assert table["energy"].dims == ("plan", "stop", "seed", "component")
+    for plan in PLANS:
+        for stop in STOPS:
+            one = plan_cost(counted, plan, shapes, constants, stop=stop)
+            assert one.equals(table.sel(plan=plan, stop=stop, drop=True))
+    assert all({"units", "long_name"} <= table[name].attrs.keys() for name in ("plan", "stop"))
+    few = plan_costs(counted, shapes, constants, plans=["sweeps"], stops=["last change"])
+    assert few.sizes["plan"] == few.sizes["stop"] == 1
+
+
+def test_unknown_plans_and_stops(counted, constants):
+    with pytest.raises(ValueError, match="plan='sweep' .*'sweeps'"):
+        plan_cost(counted, "sweep", layer_shapes(16), constants)
+    with pytest.raises(ValueError, match="stop='rest'"):
+        plan_cost(counted, "sweeps", layer_shapes(16), constants, stop="rest")
+
+
+def test_beyond_the_simulated_sizes_changes_grow_with_the_neurons(counted):
+    sizes = xr.concat([counted, counted + 1], xr.Variable("neurons", [16, 64]))
+    assert (
+        extrapolated(sizes, 16)
+        .drop_vars("masked_fraction")
+        .equals(counted.drop_vars("masked_fraction"))
+    )
+    larger = extrapolated(sizes, 256)
+    assert (larger["updates"] == counted["updates"] + 1).all()
+    assert (larger["changes"] == 4 * (counted["changes"] + 1)).all()
+    with pytest.raises(ValueError, match="neurons=32 is unknown"):
+        extrapolated(sizes, 32)
+
+
+@pytest.mark.parametrize(("width", "layers"), [(0, 1), (4, 2)])
+def test_the_sweeps_for_a_saving_save_it(constants, width, layers):
+    iterations, neurons = 3, 16
+    sweeps = iterations * sweeps_for_saving(0.9, neurons, layers)
+    slow = recall_cost(layer_shapes(neurons), "asynchronous", sweeps * neurons, constants)
+    fast = recall_cost(layer_shapes(neurons, width), "synchronous", iterations, constants)
+    assert saving(slow, fast).latency_saved == pytest.approx(0.9)
+
+
+def test_the_committed_costs_follow_from_the_committed_counts(constants):
+    paper = Path(__file__).resolve().parents[2] / "figures" / "paper"
+    schemes, costs = (load_dataset(paper / f"05_{name}.nc") for name in ("schemes", "costs"))
+    neurons = json.loads(costs.attrs["parameters"])["neurons"]
+    counted = schemes.sel(masked_fraction=0.0, n_patterns=costs["n_patterns"])
+    for width in costs["width"].values.tolist():
+        shapes = layer_shapes(neurons, width)
+        found = plan_costs(counted.sel(width=width), shapes, constants)
+        for name in ("count", "energy", "latency"):
+            np.testing.assert_array_equal(found[name], costs[name].sel(width=width))

@@ -64,3 +64,8 @@ def describe(dataset, **meanings):
 def quantity(value, units, long_name, dims=()):
     """A labelled result; every variable of a dataset carries its units and its full name."""
     return xr.Variable(dims, value, {"units": units, "long_name": long_name})
+
+
+def labelled(value, units, long_name, **coords):
+    """A labelled result along coordinates: a list of values by dimension, in order."""
+    return xr.DataArray(quantity(value, units, long_name, list(coords)), coords)

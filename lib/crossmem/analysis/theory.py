@@ -7,8 +7,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erf, ndtr
 from scipy.stats import norm
 
-from crossmem.checks import check_rate
-from crossmem.networks.optimal import TINY
+from crossmem.checks import check_fault_rates
 from crossmem.patterns import image_side
 
 # Below this mean cosine the paper does not count a pattern as recalled.
@@ -139,6 +138,23 @@ def counting_bound(weights, neurons, bits_per_pixel=1.0):
     return 2 * weights / (neurons * bits_per_pixel)
 
 
+def bits_per_device(capacity, devices, neurons, bits_per_pixel=1.0):
+    """Information stored per memristor; 1 is the bound of one layer of threshold units.
+
+    Parameters
+    ----------
+    capacity : int or array
+        Number of stored patterns.
+    devices : int or array
+        Number of memristors, two per weight.
+    neurons : int or array
+        Number N of visible neurons.
+    bits_per_pixel : float or array
+        As in `counting_bound`.
+    """
+    return capacity * neurons * bits_per_pixel / devices
+
+
 def bits_per_pixel(images):
     """Information in a pixel of binary images, as one part of them predicts the other.
 
@@ -240,13 +256,8 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
         Arguments of `gardner_capacity`. With all devices stuck, 0 and infinity, or 0 if no weight
         is stuck at ±1.
     """
-    works = 1.0 - check_rate(stuck_off, "stuck_off") - check_rate(stuck_on, "stuck_on")
-    if works < -TINY:
-        raise ValueError(
-            f"stuck_off {stuck_off:g} and stuck_on {stuck_on:g} sum to more than 1: "
-            "lower one of them"
-        )
-    works = max(works, 0.0)
+    check_fault_rates(stuck_off, stuck_on)
+    works = max(1.0 - stuck_off - stuck_on, 0.0)
     adjustable = works**2 + (works * (1 - works) if intervals else 0.0)
     stuck = 2 * stuck_on * (stuck_off if compensate or intervals else 1 - stuck_on)
     if not adjustable:

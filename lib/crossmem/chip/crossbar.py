@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossmem.checks import check_count, check_even, check_rate, check_rng
+from crossmem.checks import check_count, check_even, check_fault_rates, check_rng
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap
 
@@ -81,13 +81,7 @@ class Crossbar:
         check_count(n_out, "n_out")
         check_count(n_in, "n_in")
         check_even(tile, "tile")
-        check_rate(stuck_off, "stuck_off")
-        check_rate(stuck_on, "stuck_on")
-        if stuck_off + stuck_on > 1:
-            raise ValueError(
-                f"stuck_off {stuck_off:g} and stuck_on {stuck_on:g} sum to more than 1: "
-                "lower one of them"
-            )
+        check_fault_rates(stuck_off, stuck_on)
         check_rng(rng)
         device = DeviceModel() if device is None else device
         draw = rng.random((n_out, n_in, 2))

@@ -3,8 +3,6 @@
 import copy
 import functools
 
-import xarray as xr
-
 from crossmem.chip.converters import Peripherals
 from crossmem.deploy.analog import with_peripherals
 from crossmem.deploy.drift import drift, drifted, recalibrated
@@ -12,7 +10,7 @@ from crossmem.deploy.ir_drop import compensate_ir_drop
 from crossmem.deploy.programming import program
 from crossmem.experiments.chip import train_on_chip
 from crossmem.experiments.quality import setup_quality
-from crossmem.labels import quantity
+from crossmem.labels import labelled, quantity
 from crossmem.randomness import generator
 
 
@@ -96,12 +94,8 @@ def drifted_recall(
         for means, network in zip(found.values(), (old, recalibrated(old, fresh)), strict=True):
             means.append(setup_quality(setup, network, stored, seed).mean)
     names = {"cosine": "mean cosine similarity", "recalibrated": "the same, gains recalibrated"}
-    return {
-        name: xr.DataArray(
-            quantity(means, "1", names[name], "time"), coords={"time": [float(t) for t in times]}
-        )
-        for name, means in found.items()
-    }
+    along = {"time": [float(time) for time in times]}
+    return {name: labelled(means, "1", names[name], **along) for name, means in found.items()}
 
 
 def _drifts(crossbars, times, nu, nu_spread, key):

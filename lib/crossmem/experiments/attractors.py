@@ -1,10 +1,9 @@
 """Where recall ends, and how firmly stored patterns attract."""
 
 import numpy as np
-import xarray as xr
 
 from crossmem.analysis.theory import RECALLED
-from crossmem.labels import quantity
+from crossmem.labels import labelled, quantity
 from crossmem.networks.network import cosine
 from crossmem.networks.stability import (
     is_fixed_point,
@@ -50,23 +49,14 @@ def attractors(setup, *, levels, seed):
         ended, rest = outcomes(network, trace[-1], stored)
         share.append([float((ended == name).mean()) for name in OUTCOMES])
         settling.append(float(settling_time(trace)[rest].mean()) if rest.any() else np.nan)
-    coords = {"level": levels, "outcome": OUTCOMES}
-    jacobians = {
-        name: quantity([value(network, x) for x in stored], "1", long_name, "pattern")
-        for name, value, long_name in (
-            ("norm", spectral_norm, "spectral norm of the Jacobian"),
-            ("radius", spectral_radius, "spectral radius of the Jacobian"),
-        )
-    }
+    norm, radius = (
+        [value(network, x) for x in stored] for value in (spectral_norm, spectral_radius)
+    )
     return {
-        "share": xr.DataArray(
-            quantity(share, "1", "share of the recalls", ("level", "outcome")), coords=coords
-        ),
-        "settling": xr.DataArray(
-            quantity(settling, "iterations", "mean settling time", "level"),
-            coords={"level": levels},
-        ),
-        **jacobians,
+        "share": labelled(share, "1", "share of the recalls", level=levels, outcome=OUTCOMES),
+        "settling": labelled(settling, "iterations", "mean settling time", level=levels),
+        "norm": quantity(norm, "1", "spectral norm of the Jacobian", "pattern"),
+        "radius": quantity(radius, "1", "spectral radius of the Jacobian", "pattern"),
     }
 
 

@@ -1,10 +1,13 @@
-"""How many patterns a memory holds in a setup."""
+"""How many patterns a memory holds in a setup, and how many it may be expected to hold."""
+
+import math
 
 import numpy as np
-import xarray as xr
 
+from crossmem.analysis import theory
 from crossmem.analysis.capacity import CRITERIA, CapacitySearch
-from crossmem.labels import quantity
+from crossmem.labels import labelled, quantity
+from crossmem.patterns import image_side, load_patterns
 from crossmem.randomness import generator
 
 # Where capacity searches start, fitted to some: by rule, or for adaptive training without and with
@@ -94,9 +97,35 @@ def capacities(search, criteria, threshold, resolution, guess, left_out=()):
         for criterion in criteria
     ]
     return {
-        "capacity": xr.DataArray(
-            quantity(found, "patterns", "storage capacity", "criterion"),
-            coords={"criterion": list(criteria)},
-        ),
+        "capacity": labelled(found, "patterns", "storage capacity", criterion=list(criteria)),
         "trainings": quantity(len(search.qualities), "1", "trainings of the search"),
     }
+
+
+def expected_capacity(setup, bits_per_pixel=1.0):
+    """Patterns that the working weights of a setup may hold, see `theory.counting_bound`."""
+    weights = sum(math.prod(shape) for shape in setup.shapes())
+    working = weights * (1 - setup.masked_fraction)
+    return float(theory.counting_bound(working, setup.neurons, bits_per_pixel))
+
+
+def bits_per_pixel(setup, similarity=theory.RECALLED):
+    """Information in a pixel of the patterns of a setup: an upper bound for images.
+
+    Parameters
+    ----------
+    setup : Setup
+    similarity : float
+        Cosine similarity up to which grey patterns must be known; binary ones are known exactly.
+
+    Returns
+    -------
+    float
+        Bits per pixel.
+    """
+    if setup.source == "random":
+        return 1.0 if setup.binary else float(theory.rate_distortion_bits(similarity))
+    images = load_patterns(setup.source, size=image_side(setup.neurons), binary=setup.binary)
+    if setup.binary:
+        return theory.bits_per_pixel(images)
+    return theory.gaussian_bits_per_pixel(images, similarity)

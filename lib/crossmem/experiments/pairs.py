@@ -18,6 +18,7 @@ from crossmem.deploy.programming import (
     with_bias_correction,
 )
 from crossmem.experiments.capacity import capacities
+from crossmem.labels import labelled
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import AssociativeMemory
 from crossmem.networks.optimal import MaxMarginMemory, MaxRecallMemory
@@ -89,6 +90,35 @@ def stuck_rates(stuck_fraction, on_share):
     """Rates per device of both faults, as `Crossbar.fabricate` and `chip_couplings` take them."""
     on = check_rate(stuck_fraction, "stuck_fraction") * check_rate(on_share, "on_share")
     return {"stuck_off": stuck_fraction - on, "stuck_on": on}
+
+
+def chip_bounds(neurons, stuck_fractions, on_shares):
+    """Gardner's bounds for a chip with faulty devices, in patterns.
+
+    Parameters
+    ----------
+    neurons : int
+    stuck_fractions, on_shares : list of float
+        As in `chip_capacity`.
+
+    Returns
+    -------
+    xarray.DataArray (reach, stuck_fraction, on_share)
+        By the couplings that can be set: all intervals, or pairs without a stuck device alone.
+    """
+    reaches = {
+        "intervals": {"intervals": True},
+        "untouched pairs": {"intervals": False, "compensate": False},
+    }
+    bounds = [
+        [
+            [chip_bound(**stuck_rates(rate, share), **reach) * neurons for share in on_shares]
+            for rate in stuck_fractions
+        ]
+        for reach in reaches.values()
+    ]
+    coords = {"reach": list(reaches), "stuck_fraction": stuck_fractions, "on_share": on_shares}
+    return labelled(bounds, "patterns", "Gardner's bound", **coords)
 
 
 def way_memory(way, setup, noisy, seed):

@@ -1,10 +1,8 @@
 """Recall of a given number of stored patterns."""
 
-import xarray as xr
-
 from crossmem.analysis.capacity import recall_quality
 from crossmem.deploy.programming import with_programming_error
-from crossmem.labels import quantity
+from crossmem.labels import labelled
 from crossmem.networks.adaptive import fit_batch
 from crossmem.networks.network import as_network
 from crossmem.randomness import generator
@@ -36,15 +34,11 @@ def stored_quality(setup, *, seeds):
             rng = generator(seed, "conductance error", setup.neurons)
             network = with_programming_error(network, setup.programming_error, rng)
         found.append(setup_quality(setup, network, own, seed))
-    cosines = {
-        "cosine": ([quality.mean for quality in found], "mean over patterns"),
-        "worst_cosine": ([quality.worst_pattern for quality in found], "worst pattern"),
-    }
+    means, worst = zip(*((one.mean, one.worst_pattern) for one in found), strict=True)
+    along = {"seed": list(seeds)}
     return {
-        name: xr.DataArray(
-            quantity(value, "1", f"cosine similarity, {what}", "seed"), coords={"seed": list(seeds)}
-        )
-        for name, (value, what) in cosines.items()
+        "cosine": labelled(list(means), "1", "cosine similarity, mean over patterns", **along),
+        "worst_cosine": labelled(list(worst), "1", "cosine similarity, worst pattern", **along),
     }
 
 

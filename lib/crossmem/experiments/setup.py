@@ -3,7 +3,17 @@
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
 
-from crossmem.checks import check_choice, check_count, check_not_negative, check_rate, nearest
+import numpy as np
+
+from crossmem.checks import (
+    check_choice,
+    check_count,
+    check_fault_rates,
+    check_not_negative,
+    check_positive,
+    check_rate,
+    nearest,
+)
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.faults import WeightLimits
 from crossmem.networks.adaptive import AdaptiveMemory
@@ -13,7 +23,8 @@ from crossmem.networks.rules import (
     PseudoInverseMemory,
     StorkeyMemory,
 )
-from crossmem.patterns import add_gaussian_noise, flip_bits, image_side, load_patterns
+from crossmem.networks.training import OPTIMIZERS
+from crossmem.patterns import SOURCES, add_gaussian_noise, flip_bits, image_side, load_patterns
 from crossmem.randomness import generator
 
 RULES = {
@@ -23,7 +34,7 @@ RULES = {
     "equilibrium": EquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
-# The random-pattern pool need only exceed every capacity: Gardner's 2N, with room to spare.
+# Random patterns to draw from, per neuron: more than any memory holds (Gardner's bound is 2).
 RANDOM_POOL = 3
 
 
@@ -33,6 +44,11 @@ class Training:
 
     Equilibrium propagation takes the ``learning_rate`` too, in its own units. The other rules have
     no training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value out of range. Whether the noise suits the neurons, `Setup` knows.
     """
 
     optimizer: str | None = None
@@ -44,8 +60,14 @@ class Training:
     batch: float | None = None
 
     def __post_init__(self):
-        if isinstance(self.cue_noise, list):  # as parameter files have it
-            object.__setattr__(self, "cue_noise", tuple(self.cue_noise))
+        if isinstance(self.cue_noise, list | np.ndarray):  # as parameter files have it
+            object.__setattr__(self, "cue_noise", tuple(np.asarray(self.cue_noise).tolist()))
+        if self.optimizer is not None:
+            check_choice(self.optimizer, "optimizer", OPTIMIZERS)
+        if self.learning_rate is not None:
+            check_positive(self.learning_rate, "learning_rate", 1e-3)
+        if self.steps is not None:
+            check_count(self.steps, "steps")
 
 
 @dataclass(frozen=True)
@@ -103,15 +125,27 @@ class Setup:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self):
+        check_choice(self.source, "source", SOURCES)
         image_side(self.neurons)
         check_count(self.n_patterns, "n_patterns")
-        check_choice(self.rule, "rule", RULES)
-        for name in ("masked_fraction", "stuck_off", "stuck_on", "flip_rate"):
-            check_rate(getattr(self, name), name)
+        check_choice(self.rule, "rule", tuple(RULES))
+        check_rate(self.masked_fraction, "masked_fraction")
+        check_rate(self.flip_rate, "flip_rate")
+        check_fault_rates(self.stuck_off, self.stuck_on)
         check_not_negative(self.noise, "noise", 0.3)
         check_not_negative(self.programming_error, "programming_error", 3.9)
         check_count(self.cues, "cues")
         check_count(self.iterations, "iterations", least=0)
+        if not isinstance(self.training, Training):
+            raise TypeError(
+                f"training is {self.training!r}, but must be a Training; pass Training(steps=1000)."
+            )
+        self._adaptive(0).check_parameters()
+        self.memory(0).check_parameters()
+        self._check_together()
+
+    def _check_together(self):
+        """Refuse values that exclude each other, or would be ignored."""
         if self.noise if self.binary else self.flip_rate:
             raise ValueError(
                 f"flip_rate={self.flip_rate} and noise={self.noise} with "
@@ -123,7 +157,12 @@ class Setup:
                 f"rule={self.rule!r} knows one layer of sign neurons only: use rule='adaptive' "
                 "for hidden layers or continuous patterns"
             )
-        self.memory(0).check_parameters()
+        if self.rule == "adaptive" and self.iterations % self.training.unroll:
+            raise ValueError(
+                f"iterations={self.iterations} ends between two passes of the training, whose "
+                f"patterns come back every unroll={self.training.unroll} updates: use a multiple "
+                "of it"
+            )
 
     def at(self, **changes):
         """The condition with other values, each put where it belongs, here or in the training.
@@ -170,11 +209,14 @@ class Setup:
     def memory(self, seed):
         """An unfitted memory; the seed is that of its initial weights and training noise."""
         if self.rule == "adaptive":
-            network = {"hidden": self.hidden, "activation": self.activation}
-            return AdaptiveMemory(**network, **asdict(self.training), seed=seed)
+            return self._adaptive(seed)
         if self.rule == "equilibrium" and self.training.learning_rate is not None:
             return EquilibriumMemory(learning_rate=self.training.learning_rate)
         return RULES[self.rule]()
+
+    def _adaptive(self, seed):
+        network = {"hidden": self.hidden, "activation": self.activation}
+        return AdaptiveMemory(**network, **asdict(self.training), seed=seed)
 
     def shapes(self):
         """Shapes (n_out, n_in) of the layers."""
@@ -224,12 +266,11 @@ def hidden_sizes(neurons, layers=1, width=None):
 
     Raises
     ------
-    ValueError
-        For hidden neurons without a hidden layer, or a size below 1.
+    TypeError, ValueError
+        For a number of layers that is not a whole one, a width without a hidden layer, or a width
+        below 1.
     """
     check_count(layers, "layers")
-    if width is not None:
-        check_count(width, "width")
     if layers == 1:
         if width is not None:
             raise ValueError(f"width={width} with layers=1: a hidden layer needs layers=2")
@@ -238,4 +279,4 @@ def hidden_sizes(neurons, layers=1, width=None):
         inner = layers - 2
         share = (math.sqrt(inner + 1) - 1) / inner if inner else 0.5
         width = int(neurons * share)
-    return (width,) * (layers - 1)
+    return (check_count(width, "width"),) * (layers - 1)

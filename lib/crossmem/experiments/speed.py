@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import math
 import platform
 import time
 import tracemalloc
@@ -10,18 +11,31 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
+from crossmem.labels import quantity
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
+from crossmem.networks.base import check_limits
 from crossmem.networks.network import Layer, cosine
 from crossmem.networks.noise import flipped_cues, shuffled_batches
 from crossmem.networks.training import Recipe, Trainer
 from crossmem.randomness import generator
 
 WAYS = ["PyTorch", "one by one", "batch"]
+EACH = ("recipe", "way", "seed")
+# Units, long names and dimensions of what `recipe_costs` measures.
+COSTS = {
+    "seconds": ("s", "training time per network", EACH),
+    "cosine": ("1", "cosine similarity after recall", EACH),
+    "loss": ("1", "mean squared error at the end of training", EACH),
+    "steps_taken": ("1", "training steps taken", EACH),
+    "cue_cosine": ("1", "cosine similarity of the cues", "seed"),
+    "nearest_cosine": ("1", "cosine similarity of the stored patterns nearest to the cues", "seed"),
+    "steps": ("1", "most training steps", "recipe"),
+    "learning_rate": ("1", "learning rate at the first step", "recipe"),
+}
 
 
 def best_seconds(function, repeats=5, clock=time.perf_counter):
@@ -102,8 +116,41 @@ def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=Non
         trainer.show()
         trainer.descend(1e-4)
 
-    products = sum((3 if layer else 2) * np.prod(shape) for layer, shape in enumerate(shapes))
-    return step, 2 * int(products) * patterns
+    return step, 2 * products_per_pattern(shapes) * patterns
+
+
+def products_per_pattern(shapes, unroll=1):
+    """Multiplications of a training step for each pattern that it shows.
+
+    Each use of a layer takes a product forward and one for the gradient, and all but the first use
+    of all take one to carry the error back.
+
+    Parameters
+    ----------
+    shapes : list of (int, int)
+        Shape (n_out, n_in) of each layer.
+    unroll : int
+        As in `training.Recipe`.
+    """
+    weights = [math.prod(shape) for shape in shapes]
+    return 3 * unroll * sum(weights) - weights[0]
+
+
+def training_operations(setup):
+    """Additions and multiplications in the matrix products of an adaptive training, all its steps.
+
+    Parameters
+    ----------
+    setup : Setup
+
+    Returns
+    -------
+    int
+    """
+    memory, shapes = setup.memory(0), setup.shapes()
+    shown = memory.patterns_per_step(setup.n_patterns)
+    steps = memory.recipe(check_limits(None, shapes)).steps
+    return 2 * products_per_pattern(shapes, memory.unroll) * shown * steps
 
 
 def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds=4):
@@ -153,18 +200,16 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
     )
 
 
-def training_seconds(memory, patterns, *, limits=None, timed=50):
-    """Processor time of a training on one thread, from two short ones.
+def training_seconds(setup, *, seed=0, timed=50):
+    """Processor time of an adaptive training on one thread, from two short ones.
 
     What is not a step (drawing weights, checks, limits) is paid once: the time of a step is
     the difference between a training of `timed` steps and one of three times as many.
 
     Parameters
     ----------
-    memory : AdaptiveMemory
-        Unfitted, and left so.
-    patterns, limits
-        As in `AssociativeMemory.fit`.
+    setup : Setup
+    seed : int
     timed : int
         Steps of the shorter training.
 
@@ -173,15 +218,15 @@ def training_seconds(memory, patterns, *, limits=None, timed=50):
     float
         Seconds; a training that meets its tolerance on the way takes less.
     """
-    short = clone(memory)
+    stored, limits, short = setup.stored(seed), setup.masked_limits(seed), setup.memory(seed)
 
     def seconds(steps):
         short.set_params(steps=steps)
-        return best_cpu_seconds(partial(short.fit, patterns, limits=limits), 3)
+        return best_cpu_seconds(partial(short.fit, stored, limits=limits), 3)
 
     with threadpool_limits(1):
         first, more = seconds(timed), seconds(3 * timed)
-    left = memory.recipe(short.limits_).steps - timed
+    left = setup.memory(seed).recipe(short.limits_).steps - timed
     return first + left * (more - first) / (2 * timed)
 
 
@@ -192,7 +237,7 @@ def step_growth(neuron_counts, pattern_counts, *, steps):
     -------
     xarray.Dataset
         ``seconds`` of a step and ``bytes`` of all arrays of the training, with what a step
-        allocates, (neurons, patterns).
+        allocates, (neurons, n_patterns).
     """
     seconds = np.empty((len(neuron_counts), len(pattern_counts)))
     peak = np.empty_like(seconds)
@@ -208,9 +253,11 @@ def step_growth(neuron_counts, pattern_counts, *, steps):
                 tracemalloc.stop()
             with threadpool_limits(1):
                 seconds[i, j] = best_cpu_seconds(step, steps)
-    dims = ("neurons", "patterns")
-    coords = {"neurons": neuron_counts, "patterns": pattern_counts}
-    return xr.Dataset({"seconds": (dims, seconds), "bytes": (dims, peak)}, coords)
+    dims = ("neurons", "n_patterns")
+    seconds = quantity(seconds, "s", "time of a training step", dims)
+    peak = quantity(peak, "1", "bytes of the arrays of training", dims)
+    coords = {"neurons": neuron_counts, "n_patterns": pattern_counts}
+    return xr.Dataset({"seconds": seconds, "bytes": peak}, coords)
 
 
 def has_torch():
@@ -273,7 +320,7 @@ class NearestPattern:
         return self.stored[(squares - 2 * cues @ self.stored.T).argmin(axis=1)]
 
 
-def recipe_costs(recipes, setup, *, seeds):
+def recipe_costs(setup, *, recipes, seeds):
     """Time and quality of training recipes for a memory with one hidden layer.
 
     Every recipe trains the same patterns from the same initial weights, on one thread, one network
@@ -281,10 +328,10 @@ def recipe_costs(recipes, setup, *, seeds):
 
     Parameters
     ----------
-    recipes : dict of str to dict
-        Settings of an `AdaptiveMemory` by name; the first is the one to compare to.
     setup : Setup
-        Its training is not used.
+        Its own training is not used.
+    recipes : dict of str to Training
+        By name; the first is the one to compare to.
     seeds : int
         Networks.
 
@@ -296,56 +343,76 @@ def recipe_costs(recipes, setup, *, seeds):
         ``cue_cosine`` before recall by seed, and ``nearest_cosine`` if each cue gave the stored
         pattern nearest to it, which is the likeliest; ``steps`` and ``learning_rate`` by recipe.
     """
-    check_count(seeds, "seeds")
-    stored = [setup.stored(seed) for seed in range(seeds)]
-    cue_rng = lambda seed: generator(seed, "cues", setup.neurons, setup.n_patterns, setup.level)  # noqa: E731
-    shape = (len(recipes), len(WAYS), seeds)
+    stored = [setup.stored(seed) for seed in range(check_count(seeds, "seeds"))]
     names = ("seconds", "cosine", "loss", "steps_taken")
-    measured = {name: np.full(shape, np.nan) for name in names}
-
-    def memories(kind, recipe):
-        network = {"hidden": setup.hidden, "activation": setup.activation}
-        return [kind(**network, **recipe, seed=seed) for seed in range(seeds)]
-
-    def note(place, memory, time_taken, seed):
-        quality = setup_quality(setup, memory, stored[seed], seed)
-        found = (time_taken, quality.mean, memory.loss_, memory.steps_)
-        for name, value in zip(names, found, strict=True):
-            measured[name][(*place, seed)] = value
-
+    measured = np.full((len(names), len(recipes), len(WAYS), seeds), np.nan)
     with one_thread():
-        singles = {(k, 1): memories(AdaptiveMemory, r) for k, r in enumerate(recipes.values())}
-        if has_torch():
-            singles = {(0, 0): memories(TorchMemory, next(iter(recipes.values())))} | singles
-        for first, *_ in singles.values():  # pays for what only a first call does
-            type(first)(**first.get_params() | {"steps": 10}).fit(stored[0])
-        for seed, own in enumerate(stored):  # the ways take turns: all meet the same disturbances
-            for place, row in singles.items():
-                time_taken = best_cpu_seconds(partial(row[seed].fit, own), 1)
-                note(place, row[seed], time_taken, seed)
-        for k, recipe in enumerate(recipes.values() if seeds > 1 else ()):  # one is no batch
-            batch = memories(AdaptiveMemory, recipe)
-            time_taken = best_cpu_seconds(partial(fit_batch, batch, stored), 1) / seeds
-            for seed, memory in enumerate(batch):
-                note((k, 2), memory, time_taken, seed)
-    used = [row[0].recipe(row[0].limits_) for (_, way), row in singles.items() if way == 1]
-    cue_cosine = [
-        cosine(setup.corrupt(own, cue_rng(seed)), own).mean() for seed, own in enumerate(stored)
-    ]
+        memories, seconds = train_every_way(setup, recipes, stored)
+        for place, row in memories.items():
+            for seed, memory in enumerate(row):
+                quality = setup_quality(setup, memory, stored[seed], seed)
+                found = (seconds[place][seed], quality.mean, memory.loss_, memory.steps_)
+                measured[:, *place, seed] = found
     nearest = [
         setup_quality(setup, NearestPattern(own), own, seed).mean for seed, own in enumerate(stored)
     ]
-    dims = ("recipe", "way", "seed")
+    used = [memories[k, 1][0] for k in range(len(recipes))]
+    used = [memory.recipe(memory.limits_) for memory in used]
+    values = dict(zip(names, measured, strict=True)) | {
+        "cue_cosine": [cue_cosine(setup, own, seed) for seed, own in enumerate(stored)],
+        "nearest_cosine": nearest,
+        "steps": [recipe.steps for recipe in used],
+        "learning_rate": [recipe.learning_rate for recipe in used],
+    }
     return xr.Dataset(
-        {
-            **{name: (dims, values) for name, values in measured.items()},
-            "cue_cosine": ("seed", cue_cosine),
-            "nearest_cosine": ("seed", nearest),
-            "steps": ("recipe", [recipe.steps for recipe in used]),
-            "learning_rate": ("recipe", [recipe.learning_rate for recipe in used]),
-        },
+        {name: quantity(value, *COSTS[name]) for name, value in values.items()},
         {"recipe": list(recipes), "way": WAYS, "seed": np.arange(seeds)},
     )
+
+
+def train_every_way(setup, recipes, stored):
+    """Memories trained by each recipe in each way, and the seconds that each of them took.
+
+    Parameters
+    ----------
+    setup, recipes
+        As in `recipe_costs`.
+    stored : list of arrays (P, N)
+        Patterns of each seed.
+
+    Returns
+    -------
+    dict of (int, int) to list of AdaptiveMemory, dict of (int, int) to list of float
+        By the number of the recipe and that of the way, one for each seed.
+    """
+    seeds = range(len(stored))
+
+    def memories(kind, training):
+        settings = setup.at(training=training).memory(0).get_params()
+        return [kind(**settings | {"seed": seed}) for seed in seeds]
+
+    first, *_ = recipes.values()
+    alone = {(0, 0): memories(TorchMemory, first)} if has_torch() else {}
+    alone |= {(k, 1): memories(AdaptiveMemory, one) for k, one in enumerate(recipes.values())}
+    batches = {(k, 2): memories(AdaptiveMemory, one) for k, one in enumerate(recipes.values())}
+    if len(seeds) == 1:
+        batches = {}  # one is no batch
+    for memory, *_ in alone.values():  # pays for what only a first call does
+        type(memory)(**memory.get_params() | {"steps": 10}).fit(stored[0])
+    seconds = {place: [] for place in alone}
+    for seed in seeds:  # the ways take turns: all meet the same disturbances
+        for place, row in alone.items():
+            seconds[place].append(best_cpu_seconds(partial(row[seed].fit, stored[seed]), 1))
+    for place, batch in batches.items():
+        whole = best_cpu_seconds(partial(fit_batch, batch, stored), 1)
+        seconds[place] = [whole / len(seeds)] * len(seeds)
+    return alone | batches, seconds
+
+
+def cue_cosine(setup, stored, seed):
+    """Mean cosine similarity of cues and stored patterns (P, N), before any recall."""
+    rng = generator(seed, "cues", setup.neurons, setup.n_patterns, setup.level)
+    return cosine(setup.corrupt(stored, rng), stored).mean()
 
 
 @contextlib.contextmanager

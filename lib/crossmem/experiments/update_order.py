@@ -1,10 +1,9 @@
 """Synchronous against asynchronous recall."""
 
 import numpy as np
-import xarray as xr
 
 from crossmem.checks import check_count
-from crossmem.labels import quantity
+from crossmem.labels import labelled
 from crossmem.networks.network import UPDATES, activate, cosine
 from crossmem.networks.stability import settling_time
 from crossmem.randomness import generator
@@ -68,11 +67,9 @@ def update_schemes(setup, *, seed):
         "changes": ("1", "changes of single neurons until the state rests"),
         "oscillating": ("1", "share of recalls in a cycle of period two"),
     }
+    schemes = [*UPDATES, "random draws"]
     return {
-        name: xr.DataArray(
-            quantity([float(one[name].mean()) for one in found], *names[name], "scheme"),
-            coords={"scheme": [*UPDATES, "random draws"]},
-        )
+        name: labelled([float(one[name].mean()) for one in found], *names[name], scheme=schemes)
         for name in names
     }
 

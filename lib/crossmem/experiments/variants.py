@@ -1,7 +1,5 @@
 """Variants of the training on noisy cues, with the same batch, rate and steps."""
 
-import math
-
 import numpy as np
 
 from crossmem.checks import check_choice, check_count
@@ -95,35 +93,3 @@ def variant_memory(memory, variant, limits):
         settings["cue_noise"] = 0.0
     kind = MixedNoiseMemory if variant == "mixed noise" else AdaptiveMemory
     return kind(**settings)
-
-
-def training_operations(shapes, shown, steps, unroll=1):
-    """Additions and multiplications in the matrix products of a training.
-
-    Each use of a layer takes a product forward and one for the gradient, and all but the first one
-    to carry the error back.
-
-    Parameters
-    ----------
-    shapes : list of (int, int)
-        Shape (n_out, n_in) of each layer, all of the same number of weights.
-    shown : int or array
-        Patterns shown in a step.
-    steps : int or array
-    unroll : int
-        As in `training.Recipe`.
-
-    Returns
-    -------
-    int or array
-
-    Raises
-    ------
-    ValueError
-        If the layers differ in their number of weights.
-    """
-    weights = {math.prod(shape) for shape in shapes}
-    if len(weights) != 1:
-        raise ValueError(f"layers of {sorted(weights)} weights: give layers of equal size")
-    products = 3 * len(shapes) * check_count(unroll, "unroll") - 1
-    return 2 * products * weights.pop() * shown * steps

@@ -1,0 +1,222 @@
+"""What labelled results say beside each other: ratios, leads, and where a quality is lost."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from crossmem.analysis.capacity import CRITERIA
+from crossmem.analysis.statistics import crossing, mean_interval
+
+
+def joined(dim, *parts, seeds=None):
+    """Capacities of several sweeps as one, sorted along a dimension.
+
+    Parameters
+    ----------
+    dim : str
+        A dimension of every part.
+    *parts : xarray.DataArray
+        With the dimensions "criterion" and "seed"; only criteria that all of them have are kept.
+    seeds : list of int, optional
+        The seeds to keep; those that all parts have by default.
+
+    Returns
+    -------
+    xarray.DataArray
+    """
+    first, *others = parts
+    shared = {
+        name: [v for v in first[name].values if all(v in other[name] for other in others)]
+        for name in ("criterion", "seed")
+    }
+    if seeds is not None:
+        shared["seed"] = seeds
+    return xr.concat([part.sel(shared) for part in parts], dim).sortby(dim)
+
+
+def point_of(values, at, **place):
+    """A point of one sweep in the place that it has in a sweep along another dimension.
+
+    Parameters
+    ----------
+    values : xarray.DataArray or xarray.Dataset
+    at : dict
+        Where the point lies in its own sweep, such as ``{"neurons": 400}``.
+    **place
+        Where it lies in the other, such as ``masked_fraction=0.0``.
+    """
+    return values.sel(at, drop=True).expand_dims({dim: [value] for dim, value in place.items()})
+
+
+def ratio(after, before):
+    """Ratio of two capacities seed by seed, without the seeds on which ``before`` is 0 or NaN."""
+    return (after / before.where(before > 0)).dropna("seed")
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """By what factor one training holds more patterns than another.
+
+    Attributes
+    ----------
+    before, after : float
+        Mean capacities, on the seeds that both were searched on.
+    ratio : xarray.DataArray (seed,)
+        Seed by seed, see `ratio`.
+    """
+
+    before: float
+    after: float
+    ratio: xr.DataArray
+
+    @property
+    def seeds(self):
+        """Number of seeds that have a ratio."""
+        return self.ratio.sizes["seed"]
+
+    @property
+    def interval(self):
+        """Mean ratio with its 95 % interval, as `mean_interval`; None with fewer than two seeds."""
+        return mean_interval(self.ratio) if self.seeds > 1 else None
+
+
+def multipliers(after, before):
+    """The `Multiplier` of two trainings of one network, by criterion.
+
+    Parameters
+    ----------
+    after, before : xarray.DataArray (criterion, seed)
+        Capacities. NaN marks seeds that were not searched by a criterion.
+
+    Returns
+    -------
+    dict of str to Multiplier
+        For the criteria that both have.
+    """
+    found = {}
+    for criterion in CRITERIA:
+        if all(criterion in values["criterion"] for values in (after, before)):
+            pair = (values.sel(criterion=criterion, drop=True) for values in (after, before))
+            new, old = xr.align(*(values.dropna("seed") for values in pair))
+            found[criterion] = Multiplier(float(old.mean()), float(new.mean()), ratio(new, old))
+    return found
+
+
+def side(interval):
+    """On which side of zero an interval lies: 1 above, -1 below, 0 if it holds zero.
+
+    Parameters
+    ----------
+    interval : statistics.Interval
+
+    Returns
+    -------
+    xarray.DataArray of int
+    """
+    return (interval.low > 0).astype(int) - (interval.high < 0).astype(int)
+
+
+def tolerated(quality, dim, threshold=0.99):
+    """Corruption up to which the recall of each seed stays at or above a threshold.
+
+    Parameters
+    ----------
+    quality : xarray.DataArray (seed, dim)
+        Cosine similarity.
+    dim : str
+        The corruption, such as a masked fraction.
+    threshold : float
+
+    Returns
+    -------
+    xarray.DataArray (seed,)
+        The last corruption tried, where no quality falls below.
+    """
+    places = quality[dim].values
+    found = [
+        crossing(places, row, threshold, never=places[-1])
+        for row in quality.transpose("seed", dim).values
+    ]
+    return xr.DataArray(found, {"seed": quality["seed"]}, "seed")
+
+
+def devices_saved(capacity, devices, wanted, available):
+    """Share of the memristors that a network saves where it holds a wanted number of patterns.
+
+    The number of devices is interpolated in the logarithms between the widths tried.
+
+    Parameters
+    ----------
+    capacity : xarray.DataArray (seed, width)
+        Patterns that the network holds.
+    devices : xarray.DataArray (width,)
+        Memristors that it needs.
+    wanted : xarray.DataArray (seed,)
+        Number of patterns.
+    available : int
+        Memristors of the network that it is compared with.
+
+    Returns
+    -------
+    xarray.DataArray (seed,)
+        Where even the narrowest network holds more than is wanted, what that network saves; NaN
+        where the widest holds less.
+    """
+    devices = devices.sortby("width")
+    shares = []
+    for seed in wanted["seed"].values:
+        held = capacity.sel(seed=seed).sortby("width")
+        growing = np.maximum.accumulate(held.values)  # a search may be a pattern off
+        enough = np.interp(
+            np.log(wanted.sel(seed=seed)), np.log(growing), np.log(devices), right=np.nan
+        )
+        shares.append(1 - np.exp(enough) / available)
+    return xr.DataArray(shares, {"seed": wanted["seed"]}, "seed")
+
+
+def first_exact(cosine):
+    """Iteration at which each recall first equals its pattern; NaN for one that does not end there.
+
+    Parameters
+    ----------
+    cosine : xarray.DataArray (iteration, ...)
+        Similarity with the stored pattern.
+    """
+    exact = cosine > 1 - 1e-6
+    return exact.argmax("iteration").where(exact.isel(iteration=-1))
+
+
+def never_rises(energy):
+    """Whether the energy of each recall never rises, by more than a thousandth of itself.
+
+    Parameters
+    ----------
+    energy : xarray.DataArray (iteration, ...)
+    """
+    slack = 1e-3 * abs(energy)  # rounding, and states that no longer move
+    change = energy.diff("iteration")
+    return (change <= slack.isel(iteration=slice(1, None))).all("iteration")
+
+
+def share_below(values, limit=1.0, dim="pattern"):
+    """Share of the values along a dimension that are below a limit; places that hold none are left.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        NaN along the whole of a place stands for a pattern that this load does not have.
+    limit : float
+    dim : str
+    """
+    return (values.dropna(dim, how="all") < limit).mean(dim)
+
+
+def log_slope(values, dim):
+    """Slope of the logarithm of a series (dim,) against that of its coordinate."""
+    return float(np.polyfit(np.log(values[dim]), np.log(values), 1)[0])
+
+
+def times_as_fast(seconds, **reference):
+    """How many times as fast each entry is as the one at a place, such as ``way="PyTorch"``."""
+    return seconds.sel(reference, drop=True) / seconds

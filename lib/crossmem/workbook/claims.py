@@ -173,8 +173,8 @@ def _measured(values):
 def _agrees(condition, known, id):
     """Whether each comparison of "<= 5 and low > 0" is true; it is of ours if none is named."""
     for comparison in condition.split(" and "):
-        left, sign, right = ["ours", *comparison.split()][-3:]
         try:
+            left, sign, right = ["ours", *comparison.split()][-3:]
             left, right = (float(known.get(part, part)) for part in (left, right))
             agrees = SIGNS[sign](left, right)
         except (ValueError, TypeError, KeyError):

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from crossmem import plotting
-from crossmem.experiments import METHODS
-from crossmem.workbook import Run
+from crossmem.experiments.setup import RULES
+from crossmem.workbook import plotting
 
 
 @pytest.fixture
@@ -40,16 +39,16 @@ def test_an_unknown_width_is_refused():
         plotting.new_figure(width="wide")
 
 
-def test_every_method_has_its_own_look():
-    assert plotting.METHOD_STYLE.keys() >= METHODS.keys()
-    looks = [(style["color"], style["marker"]) for style in plotting.METHOD_STYLE.values()]
+def test_every_rule_has_its_own_look():
+    assert plotting.RULE_STYLE.keys() >= RULES.keys()
+    looks = [(style["color"], style["marker"]) for style in plotting.RULE_STYLE.values()]
     assert len({color for color, _ in looks}) == len({marker for _, marker in looks}) == len(looks)
 
 
 def test_colours_are_of_the_palette_that_okabe_and_ito_published():
     published = {"#000000", "#E69F00", "#56B4E9", "#009E73"}
     published |= {"#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert {style["color"] for style in plotting.METHOD_STYLE.values()} <= published
+    assert {style["color"] for style in plotting.RULE_STYLE.values()} <= published
 
 
 def test_curve_shows_the_mean_and_the_quartiles(axes):
@@ -81,6 +80,14 @@ def test_curve_leaves_out_repetitions_that_are_missing(axes):
         np.testing.assert_array_equal(*bands)
 
 
+def test_a_curve_hides_no_failed_seed(axes):
+    values = over_seeds([[0.0, 1, 2], [0, np.nan, 4], [5, 5, 5]])
+    with pytest.raises(ValueError, match="1 NaN"):
+        plotting.curve(axes, values, "patterns")
+    plotting.curve(axes, values, "patterns", skipna=True)
+    assert axes.lines[0].get_ydata() == pytest.approx([1, 2, 5])
+
+
 def test_a_single_seed_has_no_band(axes):
     plotting.curve(axes, over_seeds([[1.0], [2], [3]]), "patterns", spread="interval")
     assert not axes.collections
@@ -90,7 +97,7 @@ def test_a_single_seed_has_no_band(axes):
     ("values", "spread", "message"),
     [
         (over_seeds(np.zeros((3, 2))), "deviation", "spread='deviation' is unknown"),
-        (over_seeds(np.zeros((3, 2))).expand_dims("method"), "quartiles", "select one value"),
+        (over_seeds(np.zeros((3, 2))).expand_dims("rule"), "quartiles", "select one value"),
     ],
 )
 def test_curve_refuses(axes, values, spread, message):
@@ -98,9 +105,9 @@ def test_curve_refuses(axes, values, spread, message):
         plotting.curve(axes, values, "patterns", spread=spread)
 
 
-def test_method_curves_follow_the_order_of_the_styles(axes):
-    values = xr.concat([over_seeds(np.full((3, 2), k)) for k in (1.0, 2.0)], "method")
-    plotting.method_curves(axes, values.assign_coords(method=["adaptive", "hebbian"]), "patterns")
+def test_curves_follow_the_order_of_the_styles(axes):
+    values = xr.concat([over_seeds(np.full((3, 2), k)) for k in (1.0, 2.0)], "rule")
+    plotting.curves(axes, values.assign_coords(rule=["adaptive", "hebbian"]), "patterns")
     assert [line.get_label() for line in axes.lines] == ["Hebb", "adaptive"]
     assert [line.get_ydata()[0] for line in axes.lines] == [2, 1]
 
@@ -147,32 +154,3 @@ def test_conductance_map_puts_pairs_side_by_side(axes):
 def test_conductance_map_refuses_weights(axes):
     with pytest.raises(ValueError, match=r"\(n_out, n_in, 2\)"):
         plotting.conductance_map(axes, np.zeros((4, 4)))
-
-
-@pytest.fixture
-def workbook(tmp_path, monkeypatch):
-    for folder in ("notebooks", "params", "figures/paper"):
-        (tmp_path / folder).mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    return Run("02_fault_tolerance"), Run("02_fault_tolerance", scale="paper")
-
-
-def test_a_figure_is_shown_as_written_with_the_one_of_the_paper_scale_below(
-    workbook, axes, monkeypatch
-):
-    quick, paper = workbook
-    shown = []
-    monkeypatch.setattr("crossmem.workbook.display", shown.append)
-    paper.figure(axes.figure, "3g", alt="Five curves.")
-    quick.figure(axes.figure, "3g", alt="Five curves, quick.")
-    own, told, below = shown[1:]
-    assert "paper scale" in told.data
-    alts = [image.alt for image in (shown[0], own, below)]
-    assert alts == ["Five curves.", "Five curves, quick.", "Five curves."]
-    assert own.data == (quick.output / "3g.png").read_bytes()
-    assert shown[0].width == pytest.approx(89 / 25.4 * plotting.INLINE_DPI, abs=1)
-    assert axes.figure.number not in plt.get_fignums()
-
-
-def test_a_missing_paper_figure_says_what_to_do(workbook):
-    assert "make figures SCALE=paper" in workbook[0].paper_figure("3g").data

@@ -1,0 +1,152 @@
+"""Intervals, exponents and crossings against closed forms, and one rule for missing values."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from crossmem.analysis.statistics import crossing, growth, mean_interval, scaling_exponent
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+# Intervals
+
+
+def test_interval_agrees_with_student_on_normal_data():
+    values = np.random.default_rng(0).normal(5, 2, size=(400, 3))
+    found = mean_interval(xr.DataArray(values, dims=("seed", "rule")))
+    np.testing.assert_allclose(found.mean, values.mean(0))
+    low, high = scipy.stats.t.interval(0.95, 399, values.mean(0), scipy.stats.sem(values))
+    np.testing.assert_allclose(found.low, low, atol=0.03)
+    np.testing.assert_allclose(found.high, high, atol=0.03)
+    again = mean_interval(xr.DataArray(values, dims=("seed", "rule")))
+    xr.testing.assert_identical(again.low, found.low)
+
+
+def test_interval_of_equal_values_is_a_point():
+    found = mean_interval(np.array([4, 4, 4]))
+    assert (found.mean, found.low, found.high) == (4, 4, 4)
+
+
+def test_interval_of_one_value_is_refused():
+    with pytest.raises(ValueError, match="at least 2 along 'seed'"):
+        mean_interval([4.0])
+
+
+# Exponents
+
+
+def test_power_law_without_scatter_is_recovered(rng):
+    sizes = np.array([64, 144, 256, 400])
+    fit = scaling_exponent(sizes, np.tile(0.3 * sizes**1.49, (5, 1)), rng)
+    for value in (fit.value, fit.low, fit.high):
+        assert value == pytest.approx(1.49, abs=1e-9)
+    assert fit.prefactor == pytest.approx(0.3, rel=1e-9)
+
+
+def test_interval_agrees_with_the_standard_error(rng):
+    """The bootstrap over seeds must be as wide as the scatter of the seeds' own slopes says."""
+    sizes = np.array([64, 144, 256, 400])
+    capacities = 0.3 * sizes**1.06 * rng.lognormal(0, 0.1, (40, 4))
+    fit = scaling_exponent(sizes, capacities, rng)
+    slopes = np.polyfit(np.log(sizes), np.log(capacities).T, 1)[0]
+    error = slopes.std(ddof=1) / np.sqrt(len(slopes))
+    assert fit.value == pytest.approx(slopes.mean(), abs=error)
+    assert fit.high - fit.low == pytest.approx(2 * 1.96 * error, rel=0.3)
+    assert fit.low < 1.06 < fit.high
+
+
+def test_exponent_repeats_itself():
+    capacities = np.random.default_rng(0).uniform(10, 20, (6, 3))
+    fits = [scaling_exponent([1, 2, 4], capacities, np.random.default_rng(8)) for _ in range(2)]
+    assert fits[0] == fits[1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "capacities", "named"),
+    [
+        ([64, 144], [10.0, 20.0], r"\(2,\) for 2 sizes"),
+        ([64, 144, 256], [[10.0, 20.0]], r"\(1, 2\) for 3 sizes"),
+        ([64], [[10.0]], "at least two sizes"),
+        ([64, 144], [[0.0, 20.0]], "is 0"),
+    ],
+)
+def test_bad_scaling_data(rng, sizes, capacities, named):
+    with pytest.raises(ValueError, match=named):
+        scaling_exponent(sizes, capacities, rng)
+
+
+def test_one_seed_has_no_interval(rng):
+    fit = scaling_exponent([64, 256], [[8.0, 32.0]], rng)
+    assert fit.value == pytest.approx(1.0)
+    assert np.isnan([fit.low, fit.high]).all()
+
+
+@pytest.mark.parametrize("dim", ["neurons", "width"])
+def test_growth_is_the_slope_on_logarithmic_axes(dim):
+    sizes = np.array([10, 20, 80])
+    values = xr.DataArray(
+        np.outer(sizes**1.5, [1.0, 1.1]), {dim: sizes, "seed": [0, 1]}, (dim, "seed")
+    )
+    fit = growth(values, dim)
+    assert fit.value == pytest.approx(1.5)
+    assert fit.low == pytest.approx(1.5) and fit.high == pytest.approx(1.5)
+
+
+# Crossings of a threshold
+
+
+@pytest.mark.parametrize(
+    ("quality", "tolerated"),
+    [
+        ([1.0, 0.995, 0.985, 0.5], 0.3),  # half of the way from 0.995 to 0.985
+        ([1.0, 0.98, 1.0, 1.0], 0.1),  # a later recovery does not count
+        ([1.0, 0.99, 0.9, 0.8], 0.2),  # the threshold itself is a success
+        ([1.0, 1.0, 1.0, 1.0], 0.6),
+        ([0.9, 1.0, 1.0, 1.0], 0.0),
+    ],
+)
+def test_tolerated_rate_by_hand(quality, tolerated):
+    rates = [0.0, 0.2, 0.4, 0.6]
+    assert crossing(rates, quality, 0.99, never=rates[-1]) == pytest.approx(tolerated)
+
+
+def test_between_times_the_logarithm_counts():
+    times = [1.0, 10.0, 100.0]
+    assert crossing(times, [1.0, 0.8, 0.6], 0.7, log=True) == pytest.approx(10**1.5)
+    assert crossing(times, [1.0, 0.8, 0.9], 0.8, log=True) == np.inf
+    assert crossing(times, [0.5, 0.8, 0.9], 0.7, log=True) == 1.0
+
+
+@pytest.mark.parametrize("times", [[0.0, 10.0, 100.0], [1.0, 1.0, 100.0], [1.0, 10.0]])
+def test_places_of_a_crossing_increase_one_for_each_quality(times):
+    with pytest.raises(ValueError, match="places are"):
+        crossing(times, [1.0, 0.8, 0.6], 0.7, log=True)
+
+
+# Missing values
+
+
+def test_a_missing_value_is_never_averaged_away(rng):
+    holes = np.array([[4.0, 17.0], [np.nan, 20.0], [5.0, 19.0]])
+    capacity = xr.DataArray(holes, {"neurons": [10, 40]}, ("seed", "neurons"))
+    for refused in (
+        lambda: mean_interval([4.0, np.nan, 8.0]),
+        lambda: mean_interval(capacity),
+        lambda: growth(capacity, "neurons"),
+        lambda: scaling_exponent([10, 40], holes, rng),
+        lambda: crossing([0.1, 0.2], [1.0, np.nan]),
+    ):
+        with pytest.raises(ValueError, match="1 NaN"):
+            refused()
+
+
+def test_who_left_seeds_out_drops_them():
+    capacity = xr.DataArray(
+        [[4.0, 17.0], [5.0, 20.0], [np.nan, np.nan]], {"neurons": [10, 40]}, ("seed", "neurons")
+    )
+    assert growth(capacity.dropna("seed"), "neurons") == growth(capacity[:2], "neurons")

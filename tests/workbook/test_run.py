@@ -1,0 +1,175 @@
+"""A run reads its parameters from the notebook, puts all in its output, and shows what it found."""
+
+import json
+
+import nbformat
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+
+from crossmem.labels import describe
+from crossmem.workbook import plotting
+from crossmem.workbook.ledger import read_claims
+from crossmem.workbook.run import QUICK_REASON, Run
+
+CLAIMS = """
+rules:
+  mean: {tolerance: 0.1}
+02_x:
+  3j: {figure: Fig 3j, what: "capacity, N = {neurons}", published: 115, rule: mean, dataset: fig3j,
+       reason: too small}
+03_x:
+  4f: {figure: Fig 4f, what: gain, published: all, rule: holds, holds: low > 0, dataset: d}
+"""
+ASSUMPTIONS = "02_x: {steps: ['{steps}', assumed, 'of {sizes[0]}']}"
+CELL = "scale = 'quick'\noutput = ''\ncache = ''\nworkers = 0\nneurons = 64  # of them\nsteps = 3\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A workbook of one notebook."""
+    for part in ("notebooks", "params", "figures/paper"):
+        (tmp_path / part).mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "crossmem"\n')
+    (tmp_path / "params" / "claims.yaml").write_text(CLAIMS)
+    (tmp_path / "params" / "assumptions.yaml").write_text(ASSUMPTIONS)
+    cell = nbformat.v4.new_code_cell(CELL, metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "notebooks" / "02_x.ipynb")
+    monkeypatch.chdir(tmp_path / "notebooks")
+    return tmp_path
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    shown = []
+    monkeypatch.setattr("crossmem.workbook.run.display", shown.append)
+    return shown
+
+
+def started(notebook="02_x", **values):
+    """A run as a notebook starts it, with more among its globals than its parameters."""
+    return Run(notebook, {"neurons": 64, "steps": 3, "count": 5, "np": np, "_i": "", **values})
+
+
+def dataset():
+    found = xr.Dataset({"capacity": ("neurons", [4.0])}, {"neurons": [64]})
+    return describe(found, capacity=("1", "stored patterns"))
+
+
+def test_parameters_are_those_of_the_cell_with_their_values_now(folder):
+    run = started(steps=300, scale="paper", workers=2)
+    assert run.parameters == {"neurons": 64, "steps": 300}
+    assert (run.scale, run.workers) == ("paper", 2)
+    assert run.output == folder / "figures" / "paper"
+    assert run.cache == folder / ".cache" / "crossmem"
+    with pytest.raises(ValueError, match="'papr'.*'paper'"):
+        started(scale="papr")
+
+
+def test_without_a_notebook_every_plain_value_is_a_parameter(folder):
+    assert started("09_x").parameters == {"neurons": 64, "steps": 3, "count": 5}
+
+
+def test_a_run_puts_everything_in_its_output(folder, shown):
+    run = started(output="../out", seed=4)
+    run.save(dataset(), "fig3j", capacity=("1", "patterns held"))
+    found = run.open("fig3j")
+    assert found["capacity"].attrs["long_name"] == "patterns held"
+    told = {"notebook": "02_x", "scale": "quick", "neurons": 64, "steps": 3}
+    assert json.loads(found.attrs["parameters"]) == told
+    run.figure(Figure(figsize=(1, 1)), "fig3j", alt="Nothing.")
+    run.ledger()
+    names = {path.name for path in (folder / "out").iterdir()}
+    assert names == {"fig3j.nc", "fig3j.png", "ledger"}
+
+
+def test_a_run_sweeps_with_its_own_cache(folder):
+    run = started(cache="../c", workers=1)
+    found = run.sweep(_grid_point, over={"x": [1, 2]}, power=2)
+    np.testing.assert_array_equal(found["value"], [1, 4])
+    assert sum(path.is_file() for path in (folder / "c").rglob("*")) >= 2
+
+
+def _grid_point(x, power):
+    return {"value": x**power}
+
+
+def test_what_computes_is_refused_where_a_notebook_is_only_rendered(folder, monkeypatch):
+    run = started()
+    monkeypatch.setenv("CROSSMEM_RENDER", "1")
+    for computes in (
+        lambda: run.sweep(_grid_point, over={"x": [1]}, power=2),
+        lambda: run.save(dataset(), "fig3j"),
+    ):
+        with pytest.raises(RuntimeError, match="tag this cell compute"):
+            computes()
+
+
+# --- the ledger -------------------------------------------------------------------------------
+
+
+def test_a_claim_takes_the_papers_side_from_its_file(folder, shown):
+    run = started(scale="paper")
+    assert run.published("3j").published == 115
+    assert run.claim("3j", np.array([110.0, 120.0, 112.0])) == "reproduced"
+    run.ledger()
+    (claim,) = read_claims(run.output)
+    assert (claim.what, claim.notebook) == ("capacity, N = 64", "02_x")
+    assert claim.low < claim.ours == 114.0 < claim.high
+    assert "| capacity, N = 64 | 115 | 114 [110, 120] | reproduced |" in shown[0].data
+    with pytest.raises(ValueError, match="'4f' of 02_x.*'3j'"):
+        run.claim("4f", 1.0)
+
+
+def test_a_cell_that_runs_twice_leaves_one_row_and_assumptions_stay(folder, shown):
+    run = started(scale="paper")
+    run.assumptions(sizes=[16, 32])
+    for values in ([200.0, 210.0], [110.0, 120.0]):
+        run.claim("3j", values)
+        run.ledger()
+    content = json.loads((run.output / "ledger" / "02_x.json").read_text())
+    assert [row["verdict"] for row in content["claims"]] == ["reproduced"]
+    assert [(row["value"], row["reason"]) for row in content["assumptions"]] == [(3.0, "of 16")]
+    with pytest.raises(ValueError, match="'steps'.*sizes"):
+        run.assumptions()
+
+
+def test_the_quick_scale_is_its_own_excuse(folder):
+    for scale, reason in (("quick", QUICK_REASON), ("paper", "too small")):
+        run = started(scale=scale)
+        run.claim("3j", [10.0, 12.0])
+        run.assumptions(sizes=[16])  # writes the claims too
+        (claim,) = read_claims(run.output)
+        assert (claim.verdict, claim.reason) == ("not reproduced", reason)
+
+
+# --- what is shown ----------------------------------------------------------------------------
+
+
+def test_figures_of_the_paper_scale_are_linked_and_stand_below_the_quick_ones(folder, shown):
+    figure, _ = plotting.new_figure()
+    started(scale="paper").figure(figure, "3g", alt="Five [grey] curves.")
+    assert shown[0].data == r"![Five \[grey\] curves.](../figures/paper/3g.png)"
+    quick = started()
+    quick.figure(figure, "3g", alt="Five curves, quick.")
+    own, told, below = shown[1:]
+    assert own.data == (quick.output / "3g.png").read_bytes()
+    assert own.alt == "Five curves, quick."
+    assert own.width == pytest.approx(89 / 25.4 * plotting.INLINE_DPI, abs=1)
+    assert "paper scale" in told.data
+    assert below.data == shown[0].data
+
+
+def test_a_figure_elsewhere_is_shown_whole_and_alone(folder, shown):
+    started(scale="paper", output="../elsewhere").figure(Figure(), "3g", alt="Nothing.")
+    started().figure(Figure(), "3h", alt="Nothing.")  # of which the paper scale has none yet
+    assert [type(item).__name__ for item in shown] == ["Image", "Image"]
+
+
+def test_tables_and_sentences_are_markdown(folder, shown):
+    run = started()
+    run.table([["a", 0.5]], columns=["b", "c"], formats={"c": ".2f"})
+    run.say("**Said.**")
+    assert shown[0].data.endswith("| a | 0.50 |")
+    assert shown[1].data == "**Said.**"

@@ -33,8 +33,7 @@ class CrossbarCircuit:
     Raises
     ------
     ValueError
-        If a conductance is negative or not finite, the array is empty or not a matrix, a resistance
-        is outside [0, 1e6] Ω, or the read limit is not above 0.
+        If a conductance, a resistance or the read limit is out of range, or the array no matrix.
 
     Notes
     -----
@@ -53,22 +52,10 @@ class CrossbarCircuit:
         self._factor = self._factorise() if self._resistive else None
 
     def currents(self, voltages):
-        """Currents into the virtual grounds.
+        """Currents (n, columns) in µA into the virtual grounds.
 
-        Parameters
-        ----------
-        voltages : array_like of float, shape (n, rows)
-            Voltage of each source in V, one input per row.
-
-        Returns
-        -------
-        numpy.ndarray, shape (n, columns)
-            Current in µA.
-
-        Raises
-        ------
-        ValueError
-            If the voltages are not a matrix of that shape or exceed the read limit.
+        ``voltages`` (n, rows) are those of the sources in V, one input per row. A ValueError if
+        they have another shape or exceed the read limit.
         """
         voltages = self._check_voltages(voltages)
         # Outputs are linear in the inputs: never solve for more inputs than the array has lines.
@@ -163,23 +150,17 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     conductance : array_like of float, shape (n_out, n_in, 2)
         Conductance of the devices in µS, G+ before G-.
     wire_resistance : float or (float, float)
-        Resistance in Ω per segment, for all lines or for (word lines, bit lines).
+        As in `CrossbarCircuit`.
     tile : int
         Rows and columns of a physical array, even, so that a pair shares a tile.
 
     Returns
     -------
     numpy.ndarray, shape (n_out, n_in, 2)
-        Effective conductances in µS. As on `Crossbar`, inputs are rows, each
-        output lies on two adjacent columns, and the sums of the tiles are added digitally. A layer
-        that does not fill its last tiles occupies their rows and columns nearest to the outputs
-        and to the sources; the wires beyond carry no current.
-
-    Raises
-    ------
-    ValueError
-        If ``tile`` is not even and at least 2, or `CrossbarCircuit` refuses the conductance or the
-        resistance.
+        Effective conductances in µS. As on `Crossbar`, inputs are rows, each output lies on two
+        adjacent columns, and the sums of the tiles are added digitally. A layer that does not fill
+        its last tiles occupies their rows and columns nearest to the outputs and to the sources;
+        the wires beyond carry no current.
     """
     conductance = _check_conductance(conductance, ("n_out", "n_in", 2))
     check_even(tile, "tile")
@@ -216,18 +197,8 @@ def share_lost(conductance, *, wire_resistance, tile=64, above=10.0):
 def uniform_loss(lines, *, wire_resistance, device=None):
     """Share of the current that a square array loses to its lines, all devices at half of G_max.
 
-    Parameters
-    ----------
-    lines : int
-        Rows, and columns.
-    wire_resistance : float or (float, float)
-        As in `CrossbarCircuit`.
-    device : DeviceModel, optional
-
-    Returns
-    -------
-    float
-        With all rows driven by one voltage.
+    All of its ``lines`` rows are driven by one voltage; ``wire_resistance`` is as in
+    `CrossbarCircuit`.
     """
     half = (device or DeviceModel()).g_max / 2
     circuit = CrossbarCircuit(np.full((lines, lines), half), wire_resistance=wire_resistance)

@@ -13,21 +13,11 @@ from crossmem.chip.faults import FaultMap
 
 
 class ProgramReport(NamedTuple):
-    """What programming a crossbar took.
+    """What programming a crossbar took; device arrays have the shape (n_out, n_in, 2)."""
 
-    Attributes
-    ----------
-    target : numpy.ndarray of float, shape (n_out, n_in, 2)
-        Target conductances in µS.
-    pulses : numpy.ndarray of int, shape (n_out, n_in, 2)
-        SET and RESET pulses per device; each device was read once more than it was pulsed.
-    worst_error : float
-        Largest deviation of a weight from the one asked for, in units of G_max.
-    """
-
-    target: np.ndarray
-    pulses: np.ndarray
-    worst_error: float
+    target: np.ndarray  # µS, target conductances
+    pulses: np.ndarray  # int, pulses per device; each was read once more than it was pulsed
+    worst_error: float  # in units of G_max, largest deviation of a weight from the target
 
 
 class Crossbar:
@@ -54,7 +44,7 @@ class Crossbar:
         Parameters
         ----------
         n_out, n_in : int
-            Size of the layer, at least 1 each.
+            Size of the layer.
         stuck_off, stuck_on : float
             Probability that one device is stuck in the off or on state; their sum is at most 1.
         rng : numpy.random.Generator
@@ -64,19 +54,16 @@ class Crossbar:
         tile : int
             Rows and columns of a physical array, even, so that a pair shares a tile.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If a size, the tile or a rate is none of these.
+
         Notes
         -----
         Working devices leave fabrication in the off state. A stuck-off device has 0 µS and a
         stuck-on one G_max exactly. Faults at the ends of the range have no free parameter, and a
         stuck-on device offsets its weight as much as the range allows.
-
-        Raises
-        ------
-        ValueError
-            If a size is below 1, ``tile`` is odd, or the rates are outside [0, 1] or sum to more
-            than 1.
-        TypeError
-            If a size is not an integer or ``rng`` not a Generator.
         """
         check_count(n_out, "n_out")
         check_count(n_in, "n_in")
@@ -134,7 +121,7 @@ class Crossbar:
         target : float or array_like of float, shape (n_out, n_in, 2)
             Target conductance in µS, within [0, G_max].
         rng : numpy.random.Generator, optional
-            Draws the programming randomness; by default the generator of the crossbar.
+            Draws the programming errors; by default the generator of the crossbar.
 
         Returns
         -------
@@ -182,18 +169,13 @@ class Crossbar:
         Parameters
         ----------
         weights : array_like of float, shape (n_out, n_in)
-            Weights in units of G_max, within [-1, 1].
+            In units of G_max, within [-1, 1]; a ValueError otherwise.
         rng : numpy.random.Generator, optional
-            Draws the programming randomness; by default the generator of the crossbar.
+            As in `write_level`.
 
         Returns
         -------
         ProgramReport
-
-        Raises
-        ------
-        ValueError
-            If the weights have the wrong shape, contain NaN or leave [-1, 1].
         """
         weights = np.asarray(weights, dtype=float)
         if weights.shape != self.shape:
@@ -228,11 +210,6 @@ class Crossbar:
         -------
         numpy.ndarray, shape (n, n_out)
             ``x @ weights.T`` in the unit of ``x`` times G_max.
-
-        Raises
-        ------
-        ValueError
-            If ``x`` is not a matrix of n_in columns.
         """
         x = np.asarray(x, dtype=float)
         n_out, n_in = self.shape

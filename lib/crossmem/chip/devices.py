@@ -11,21 +11,11 @@ from crossmem.checks import check_below, check_constants, check_count, check_not
 
 
 class WriteResult(NamedTuple):
-    """What write-and-verify left behind; every array has the shape of the cells.
+    """What write-and-verify left behind; every array has the shape of the cells."""
 
-    Attributes
-    ----------
-    conductance : numpy.ndarray of float
-        Conductance in µS after programming and relaxation.
-    pulses : numpy.ndarray of int
-        SET and RESET pulses applied. Each verification is one read, so a cell took ``pulses + 1``.
-    verified : numpy.ndarray of bool
-        True where the last read, before relaxation, was within tolerance of the target.
-    """
-
-    conductance: np.ndarray
-    pulses: np.ndarray
-    verified: np.ndarray
+    conductance: np.ndarray  # µS, after programming and relaxation
+    pulses: np.ndarray  # int, SET and RESET pulses; a cell was read once more than it was pulsed
+    verified: np.ndarray  # bool, whether the last read before relaxation was within tolerance
 
 
 @dataclass(frozen=True)
@@ -74,18 +64,9 @@ class DeviceModel:
             check_below(self, name, "g_max", share=0.5)
 
     def read(self, conductance, rng):
-        """One read of each cell at the read voltage.
+        """One noisy read of each cell at the read voltage, in µS, possibly below 0.
 
-        Parameters
-        ----------
-        conductance : array_like of float
-            True conductance in µS, any shape.
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        numpy.ndarray of float
-            Measured conductance in µS. Noise of the read-out chain can make it slightly negative.
+        ``conductance`` is the true one in µS, an array of any shape.
         """
         conductance = np.asarray(conductance, dtype=float)
         return conductance + self.read_noise * check_rng(rng).standard_normal(conductance.shape)
@@ -101,10 +82,8 @@ class DeviceModel:
 
         Parameters
         ----------
-        target : array_like of float
-            Target conductance in µS, within [0, g_max].
-        start : array_like of float
-            Conductance in µS before programming.
+        target, start : array_like of float
+            Conductances in µS, the target within [0, g_max].
         rng : numpy.random.Generator
         stuck : array_like of bool
             Cells that no pulse moves. All three arrays broadcast against each other.
@@ -116,7 +95,7 @@ class DeviceModel:
         Raises
         ------
         ValueError
-            If a target is outside [0, g_max] or a start is negative, or either is NaN.
+            If a target is outside [0, g_max], a start is negative, or either is NaN.
         """
         self._check_range(target, self.g_max, "target")
         self._check_range(start, np.inf, "start")
@@ -154,7 +133,7 @@ class DeviceModel:
         Parameters
         ----------
         conductance : array_like of float
-            Conductance in µS at time 0, any shape.
+            In µS at time 0, any shape.
         times : array_like of float, shape (n_times,)
             Seconds since programming, non-negative and increasing.
         rng : numpy.random.Generator
@@ -169,7 +148,7 @@ class DeviceModel:
         Raises
         ------
         ValueError
-            If a conductance or ``nu`` is negative, or the times are negative or not increasing.
+            If a conductance or ``nu`` is negative, or the times are not as above.
         """
         self._check_range(conductance, np.inf, "conductance")
         times = np.asarray(times, dtype=float)
@@ -187,18 +166,8 @@ class DeviceModel:
     def iv_linear(self, conductance, voltages, rng):
         """Currents of programmed cells at voltages too small to switch them (Fig. 2e).
 
-        Parameters
-        ----------
-        conductance : array_like of float
-            Conductance in µS, any shape.
-        voltages : array_like of float, shape (n_voltages,)
-            Voltage in V.
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        numpy.ndarray, shape (*conductance.shape, n_voltages)
-            Current in µA, with the current noise that ``read_noise`` stands for.
+        Takes conductances in µS of any shape and voltages in V, shape (n_voltages,). Returns
+        currents in µA, shape (*conductance.shape, n_voltages), with noise from ``read_noise``.
         """
         current = np.multiply.outer(np.asarray(conductance, float), np.asarray(voltages, float))
         current_noise = self.read_noise * self.read_voltage

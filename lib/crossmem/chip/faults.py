@@ -17,12 +17,7 @@ class WeightLimits:
     ----------
     low, high : array_like of float, shape (n_out, n_in)
         Smallest and largest reachable weight in units of G_max; infinite where unbounded. Kept as
-        read-only copies.
-
-    Raises
-    ------
-    ValueError
-        If the two are not matrices of one shape, contain NaN, or ``low > high`` anywhere.
+        read-only copies. A ValueError if the shapes differ, one is NaN, or ``low > high`` anywhere.
     """
 
     low: np.ndarray
@@ -39,7 +34,7 @@ class WeightLimits:
                 "both must be non-empty matrices of the same shape (n_out, n_in)"
             )
         if np.isnan(self.low).any() or np.isnan(self.high).any():
-            raise ValueError("the limits contain NaN: use -inf and inf for an unbounded weight")
+            raise ValueError("limits are NaN somewhere: use -inf and inf for an unbounded weight")
         wrong = np.argwhere(self.low > self.high)
         if len(wrong):
             i, j = (int(k) for k in wrong[0])
@@ -96,13 +91,8 @@ class WeightLimits:
     def without_self_connections(self):
         """The same limits with the diagonal fixed as near to zero as it can be.
 
-        A Hopfield layer has no self-connections; only where both devices of a diagonal pair are
-        stuck does the chip leave one.
-
-        Raises
-        ------
-        ValueError
-            If the matrix is not square.
+        A Hopfield layer has no self-connections. The chip leaves one where both devices of a
+        diagonal pair are stuck. A ValueError if the matrix is not square.
         """
         if self.shape[0] != self.shape[1]:
             raise ValueError(
@@ -117,26 +107,14 @@ class WeightLimits:
 
 @dataclass(frozen=True, eq=False)
 class FaultMap:
-    """What a characterisation found; device arrays have the shape (n_out, n_in, 2), G+ before G-.
+    """What a characterisation found; arrays have the shape (n_out, n_in, 2), G+ before G-."""
 
-    Parameters
-    ----------
-    stuck_off, stuck_on : numpy.ndarray of bool
-        Devices that stay low when programmed high, and high when programmed low.
-    stuck_conductance : numpy.ndarray of float
-        Measured conductance in µS of the stuck devices, NaN for the working ones.
-    reads, writes : int
-        Reads and pulses that the characterisation took, over all devices.
-    g_max : float
-        Upper end of the weight range in µS.
-    """
-
-    stuck_off: np.ndarray
-    stuck_on: np.ndarray
-    stuck_conductance: np.ndarray
-    reads: int
-    writes: int
-    g_max: float
+    stuck_off: np.ndarray  # bool, devices that stay low when programmed high
+    stuck_on: np.ndarray  # bool, devices that stay high when programmed low
+    stuck_conductance: np.ndarray  # µS, measured, of the stuck devices; NaN for the working ones
+    reads: int  # of the characterisation, over all devices
+    writes: int  # pulses of it, over all devices
+    g_max: float  # µS, upper end of the weight range
 
     @property
     def stuck(self):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from crossmem.checks import (
 from crossmem.chip.costs import (
     COMPONENTS,
     PULSE_UNITS,
+    UNITS,
     Chip,
     check_complete,
     recall_cost,
@@ -31,20 +34,12 @@ from crossmem.labels import describe, quantity
 #: Ways to scan; see `scan_cost`.
 MODES = ("devices", "rows", "sampled")
 
-#: Constants of a scan that go to the same end together: of pulses, times and energies of a read.
+_TIMES = tuple(name for name in UNITS if name.endswith("_time"))
+#: Constants that go to the same end of their range together: of pulses, times and energies.
 GROUPS = (
-    ("pulse_time", "pulse_voltage"),
-    ("read_time", "drive_time", "adc_time", "digital_time"),
-    (
-        "dac_energy",
-        "tia_energy",
-        "adc_energy",
-        "digital_energy",
-        "line_capacitance",
-        "cell_capacitance",
-        "line_voltage",
-        "mean_conductance",
-    ),
+    tuple(PULSE_UNITS),
+    _TIMES,
+    tuple(name for name in UNITS if name not in (*_TIMES, "read_voltage")),
 )
 
 #: Amounts of a whole scan, with unit and meaning.
@@ -67,15 +62,19 @@ PARTS = {
 
 
 class ScanCost(NamedTuple):
-    """Cost of one scan: program high, read, program low, read."""
+    """Cost of one scan, in the units of `PARTS`: program high, read, program low, read.
 
-    vectors: int  # read operations, one after the other, that decide on the faults
-    conversions: int  # analog-to-digital conversions in them, over all columns of all tiles
-    pulses: float  # programming pulses, over all devices
-    read_seconds: float  # time of the deciding reads
-    write_seconds: float  # time of programming, with a verifying read after each pulse and before
-    read_energy: float  # energy of the deciding reads, in J
-    write_energy: float  # energy of programming, verifying reads included, in J
+    Programming has a verifying read before the first pulse and after each one. Conversions are
+    those of the deciding reads, over all columns of all tiles.
+    """
+
+    vectors: int
+    conversions: int
+    pulses: float
+    read_seconds: float
+    write_seconds: float
+    read_energy: float
+    write_energy: float
 
     @property
     def seconds(self):
@@ -104,15 +103,11 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         Pulses of one write: of a device on average, and of the slowest one in its row, for which
         the row waits; see `write_pulses`.
 
-    Raises
-    ------
-    ValueError
-        If a size is below 1, a constant is missing or negative, or the mode is unknown.
-
     Notes
     -----
     Devices are read and pulsed between the two ends of their range: half of G_max on average.
-    Each pulse and each read drives its line once; devices that are done are not read again.
+    Each pulse and each read drives its line once; devices that are done are not read again. What is
+    out of range, missing or unknown is a ValueError.
     """
     for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
         check_count(value, name)
@@ -150,13 +145,10 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
 def write_pulses(crossbar):
     """Arguments ``pulses`` and ``slowest`` of `scan_cost`, from a scan of a simulated crossbar.
 
-    A stuck device takes all its pulses in vain, and a row has to wait for it.
+    A stuck device takes all its pulses, and its row has to wait for it.
     """
-    faults = crossbar.characterize()
-    return {
-        "pulses": faults.writes / (2 * crossbar.devices),
-        "slowest": crossbar.device.max_pulses,
-    }
+    pulses = crossbar.characterize().writes / (2 * crossbar.devices)
+    return {"pulses": pulses, "slowest": crossbar.device.max_pulses}
 
 
 def scan_table(costs, sizes, writes, modes=("devices", "rows")):
@@ -170,7 +162,7 @@ def scan_table(costs, sizes, writes, modes=("devices", "rows")):
     writes : dict
         As returned by `write_pulses`.
     modes : sequence of str
-        As in `scan_cost`; "sampled" needs vectors and is not among them.
+        As in `scan_cost`, without "sampled".
 
     Returns
     -------
@@ -179,38 +171,29 @@ def scan_table(costs, sizes, writes, modes=("devices", "rows")):
         and neurons. Of the last size, scanned row by row, each amount with one constant at its low
         or high end, by constant. ``pulses_per_write``, the mean over the devices.
     """
-    middle, ends = typical(costs), np.empty((len(modes), len(sizes), 3, len(AMOUNTS)))
-    for place in np.ndindex(ends.shape[:2]):
-        mode, size = modes[place[0]], sizes[place[1]]
-
-        def amounts(constants, mode=mode, size=size):
-            return _amounts(mode, size, constants, writes)
-
+    middle = typical(costs)
+    values, parts = np.empty((len(modes), len(sizes), 3, len(AMOUNTS))), []
+    for (i, mode), (j, size) in product(enumerate(modes), enumerate(sizes)):
+        parts.append(scan_cost(size, size, mode, middle, **writes))
+        amounts = partial(_amounts, mode, size, writes)
         least, greatest = ratio_range(amounts, costs, GROUPS)
-        ends[place] = least, amounts(middle), greatest
-    result = xr.Dataset(
-        {
-            name: quantity(ends[..., k], units, meaning, ("mode", "neurons", "end"))
-            for k, (name, (units, meaning)) in enumerate(AMOUNTS.items())
-        },
-        coords={"mode": list(modes), "neurons": sizes, "end": ["low", "typical", "high"]},
-    )
-    found = [[scan_cost(n, n, mode, middle, **writes) for n in sizes] for mode in modes]
-    for name, meaning in PARTS.items():
-        values = [[float(getattr(cost, name)) for cost in row] for row in found]
-        result[name] = quantity(values, *meaning, ("mode", "neurons"))
-    result["pulses_per_write"] = quantity(
-        writes["pulses"], "1", "pulses of one write, mean over the devices"
-    )
+        values[i, j] = least, amounts(middle), greatest
+    axes = ("mode", "neurons", "end")
+    result = xr.Dataset(coords={"mode": list(modes), "neurons": sizes})
+    result = result.assign_coords(end=["low", "typical", "high"])
     for k, (name, (units, meaning)) in enumerate(AMOUNTS.items()):
-        bars = tornado(lambda values, k=k: _amounts("rows", sizes[-1], values, writes)[k], costs)
-        for end in ("low", "high"):
-            long_name = f"{meaning}, one constant at its {end}, largest layer, row by row"
-            result[f"{name}_at_{end}"] = bars[f"at_{end}"].assign_attrs(
-                units=units, long_name=long_name
-            )
+        result[name] = quantity(values[..., k], units, meaning, axes)
+        bars = tornado(lambda own, k=k: _amounts("rows", sizes[-1], writes, own)[k], costs)
+        for end in ("at_low", "at_high"):
+            what = f"{meaning}, one constant {end.replace('_', ' its ')}, largest layer, row by row"
+            result[f"{name}_{end}"] = bars[end].assign_attrs(units=units, long_name=what)
+    for name, meaning in PARTS.items():
+        own = [float(getattr(cost, name)) for cost in parts]
+        own = np.reshape(own, (len(modes), len(sizes)))
+        result[name] = quantity(own, *meaning, axes[:2])
+    pulses = quantity(writes["pulses"], "1", "pulses of one write, mean over the devices")
     return describe(
-        result,
+        result.assign(pulses_per_write=pulses),
         mode=("1", "what is scanned at a time"),
         end=("1", "end of the range of the constants"),
     )
@@ -228,7 +211,7 @@ def use_between(scan, share):
     return check_not_negative(scan, "scan", 0.01) * (1 - share) / share
 
 
-def _amounts(mode, size, constants, writes):
+def _amounts(mode, size, writes, constants):
     """`AMOUNTS` of the scan of one square layer."""
     cost = scan_cost(size, size, mode, constants, **writes)
     power = recall_power([(size, size)], constants)

@@ -114,7 +114,7 @@ def decode(vectors, currents, step, noise):
     vectors : ndarray, shape (K, m)
         Read vectors of ±1.
     currents : ndarray, shape (K, columns)
-        What each column carries more than working devices would, in µS times the input.
+        Excess over the currents of working devices, in µS times the input.
     step, noise : float
         Deviation of a stuck device, positive, and the spread of a working one, in µS.
 

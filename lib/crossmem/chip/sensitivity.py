@@ -29,17 +29,8 @@ TIME_GROUPS = (("drive_time",), ("read_time", "adc_time", "digital_time"))
 def cost_ratio(baseline, chosen, quantity="energy"):
     """A ratio of two costs as a function of the constants.
 
-    Parameters
-    ----------
-    baseline, chosen : callable
-        Takes a dict of constants and returns a result of `recall_cost`.
-    quantity : {"energy", "latency", "latency_saved"}
-        Field of `costs.Saving`.
-
-    Returns
-    -------
-    callable
-        Takes a dict of constants and returns a float.
+    ``baseline`` and ``chosen`` take a dict of constants and return a result of `recall_cost`;
+    ``quantity`` is a field of `costs.Saving`. The function returns a float.
     """
 
     def ratio(constants):

@@ -52,8 +52,8 @@ class SwitchingModel:
         Parameters
         ----------
         cycles : int
-            Number of sweeps, at least 1. Each starts from the ruptured filament, which is where
-            the RESET of the sweep before leaves it.
+            Number of sweeps, at least 1. Each starts from the ruptured filament, where the RESET of
+            the sweep before leaves it.
         rng : numpy.random.Generator
 
         Returns
@@ -62,11 +62,6 @@ class SwitchingModel:
             Voltage over cell and transistor in V, in steps of about 10 mV.
         current : numpy.ndarray, shape (cycles, n_points)
             Current in µA.
-
-        Raises
-        ------
-        ValueError
-            If ``cycles`` is not an integer of at least 1.
         """
         check_count(cycles, "cycles")
         step, every = 1e-3, 10  # V: explicit Euler needs step / ramp well below 1 / set_rate

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import binned_statistic
 
-from crossmem.checks import check_choice
+from crossmem.checks import check_choice, check_fault_rates
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.switching import SwitchingModel
@@ -34,13 +34,8 @@ def switching_cycles(*, cycles, seed):
 def programmed_states(*, levels, points, seed):
     """Current through one cell per level, over voltages too small to switch it (Fig. 2e).
 
-    Parameters
-    ----------
-    levels : list of float
-        Target conductances in µS.
-    points : int
-        Number of voltages between minus and plus the read voltage.
-    seed : int
+    ``levels`` are target conductances in µS, ``points`` the number of voltages between minus and
+    plus the read voltage.
 
     Returns
     -------
@@ -102,6 +97,7 @@ def fault_scan(*, neurons, stuck_off, stuck_on, seed):
     dict
         ``confusion``: devices by true and found state; ``reads`` and ``writes`` per device.
     """
+    check_fault_rates(stuck_off, stuck_on)
     rng = generator(seed, "scan", neurons)
     shares = [1 - stuck_off - stuck_on, stuck_off, stuck_on]
     state = rng.choice(3, p=shares, size=(neurons, neurons, 2))
@@ -111,7 +107,7 @@ def fault_scan(*, neurons, stuck_off, stuck_on, seed):
     counts = np.bincount(3 * state.ravel() + found.ravel(), minlength=9).reshape(3, 3)
     axes = {
         "true": (STATES, "1", "state of the device"),
-        "found": (STATES, "1", "what the scan says"),
+        "found": (STATES, "1", "state according to the scan"),
     }
     return {
         "confusion": _labelled(counts, "devices", "devices by true and found state", **axes),
@@ -141,8 +137,8 @@ def pair_limits(*, seed):
 def programming_error(*, neurons, weights, seed):
     """Write a weight matrix onto a fresh chip and read it back (Fig. 6a).
 
-    Half of the devices stay off: the partners of the others in their pairs. They need no pulse,
-    so only the devices with a target above zero tell how well programming works.
+    In each pair one device stays off and needs no pulse, so that only devices with a target above
+    zero measure the programming error.
 
     Parameters
     ----------
@@ -155,11 +151,11 @@ def programming_error(*, neurons, weights, seed):
     Returns
     -------
     dict
-        Of the devices switched on: ``mean`` and ``deviation`` of read-out minus target in µS,
-        number of ``devices`` by error, mean ``pulses`` by level, and over all levels; the
+        Of the devices with a target above zero: ``mean`` and ``deviation`` of read-out minus target
+        in µS, number of ``devices`` by error, mean ``pulses`` by level, and ``mean_pulses``; the
         ``untouched`` share that got no pulse, since off was within the tolerance of the target, and
-        what it adds to the mean, ``mean_of_untouched``. Also the ``deviation_of_all`` devices,
-        those left off included.
+        its part of the mean, ``mean_of_untouched``. The ``deviation_of_all`` devices includes those
+        left off.
     """
     rng = generator(seed, "programming", neurons)
     crossbar = Crossbar.fabricate(neurons, neurons, rng=rng)
@@ -193,8 +189,8 @@ def products(*, neurons, inputs, seed):
     Returns
     -------
     dict
-        Currents in µA by input and output: ``wanted`` by the weights asked for, ``summed`` device
-        by device over the conductances, ``multiplied`` by the tiles, and ``measured`` with noise.
+        Currents in µA by input and output: ``wanted`` by the target weights, ``summed`` device by
+        device over the conductances, ``multiplied`` by the tiles, and ``measured`` with noise.
     """
     rng = generator(seed, "products", neurons)
     crossbar = Crossbar.fabricate(neurons, neurons, rng=rng)

@@ -1,9 +1,7 @@
 """Results say where they come from; none is rewritten in vain; the workbook is the right one."""
 
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +36,6 @@ def git(folder, *command):
     subprocess.run(["git", "-C", folder, *options, *command], check=True, capture_output=True)
 
 
-def commit_told_by(library, **environment):
-    """The commit that a copy of the library at another place reports."""
-    code = "from crossmem.workbook.files import provenance; print(provenance()['git_commit'])"
-    environment = {"PYTHONPATH": str(library), "PATH": "/usr/bin:/bin", **environment}
-    command = [sys.executable, "-c", code]
-    options = {"cwd": library.parent, "env": environment, "capture_output": True, "text": True}
-    return subprocess.run(command, check=True, **options).stdout.strip()
-
-
 def test_a_dataset_holds_its_provenance(dataset, tmp_path):
     dataset.attrs["wall_time_s"] = np.float32(1.5)
     parameters = {"sizes": np.array([64, 144]), "clean": True, "neurons": np.int64(64)}
@@ -68,23 +57,29 @@ def test_a_variable_without_meaning_is_refused(dataset, tmp_path, missing):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_commit_is_that_of_the_librarys_own_repository(tmp_path):
-    inside = workbook(tmp_path / "outer" / "archive")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "lib" / "crossmem", inside / "lib" / "crossmem", ignore=ignored)
+def test_the_commit_is_that_of_the_librarys_own_repository(tmp_path, monkeypatch):
+    outer, inside = tmp_path / "outer", workbook(tmp_path / "outer" / "archive")
+    library = inside / "lib" / "crossmem" / "workbook" / "files.py"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    monkeypatch.setattr("crossmem.workbook.files.__file__", str(library))
+
+    def told():
+        return provenance()["git_commit"]
+
     git(tmp_path, "init", "-q", "outer")
-    git(tmp_path / "outer", "commit", "-q", "--allow-empty", "-m", "another project")
-    assert commit_told_by(inside / "lib") == "unknown"
-    assert commit_told_by(inside / "lib", GIT_DIR=str(tmp_path / "outer" / ".git")) == "unknown"
+    git(outer, "commit", "-q", "--allow-empty", "-m", "another project")
+    assert told() == "unknown"  # as in an archive unpacked there
     git(inside, "init", "-q")
-    assert commit_told_by(inside / "lib") == "unknown"  # no commit yet
+    assert told() == "unknown"  # no commit yet
     git(inside, "add", "lib")
     git(inside, "commit", "-q", "-m", "this project")
-    own = commit_told_by(inside / "lib")
+    own = told()
     assert len(own) == 40
-    assert commit_told_by(inside / "lib", GIT_DIR=str(tmp_path / "outer" / ".git")) == own
+    monkeypatch.setenv("GIT_DIR", str(outer / ".git"))
+    assert told() == own
     (inside / "params" / "new.yaml").touch()
-    assert commit_told_by(inside / "lib") == f"{own}+changes"
+    assert told() == f"{own}+changes"
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch):

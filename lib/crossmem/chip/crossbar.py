@@ -96,7 +96,7 @@ class Crossbar:
     def stuck(self):
         """Boolean array (n_out, n_in, 2), read-only: the devices that are stuck in truth.
 
-        A real chip tells them only by a scan; see `characterize`.
+        On a real chip only a scan finds them; see `characterize`.
         """
         return self._stuck
 
@@ -230,13 +230,13 @@ class Crossbar:
     def targets(self, weights):
         """Target conductances (n_out, n_in, 2) in µS that represent weights in [-1, 1] best."""
         g_max = self.device.g_max
-        wanted = weights * g_max
-        plus, minus = np.maximum(wanted, 0.0), np.maximum(-wanted, 0.0)
+        difference = weights * g_max
+        plus, minus = np.maximum(difference, 0.0), np.maximum(-difference, 0.0)
         if self.faults is None:
             return np.clip(np.stack((plus, minus), axis=-1), 0.0, g_max)
         stuck, known = self.faults.stuck, self.faults.stuck_conductance
-        plus = np.where(stuck[..., 1], known[..., 1] + wanted, plus)
-        minus = np.where(stuck[..., 0], known[..., 0] - wanted, minus)
+        plus = np.where(stuck[..., 1], known[..., 1] + difference, plus)
+        minus = np.where(stuck[..., 0], known[..., 0] - difference, minus)
         # The target of a stuck device is its own conductance, so that it gets no pulses.
         targets = np.where(stuck, known, np.stack((plus, minus), axis=-1))
         return np.clip(targets, 0.0, g_max)

@@ -231,7 +231,7 @@ class Setup:
         return load_patterns(self.source, size=size, binary=self.binary, count=count, rng=rng)
 
     def stored(self, seed):
-        """The patterns to store, (P, N): the first of `pool`."""
+        """The patterns to store, (P, N); another number of them is another draw."""
         return self.pool(seed, self.n_patterns)
 
     def masked_limits(self, seed):

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -55,7 +56,6 @@ class Run:
         self.workers = values.get("workers", 0)
         names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb") or _plain_names(values)
         self.parameters = {n: values[n] for n in names if n in values and n not in OPTIONS}
-        self._published = claims.read_published(root / "params" / "claims.yaml")
         self._claims, self._assumptions = {}, []
 
     def sweep(self, function, setup=None, *, over, label=None, **own):
@@ -115,14 +115,12 @@ class Run:
         -------
         crossmem.workbook.claims.Published
         """
-        entry = self._published.get(id)
-        if entry is None or entry.notebook != self.notebook:
-            own = [name for name, e in self._published.items() if e.notebook == self.notebook]
+        if id not in self._published:
             raise ValueError(
                 f"params/claims.yaml has no claim {id!r} of {self.notebook}: did you mean "
-                f"{nearest(id, own)!r}?"
+                f"{nearest(id, self._published)!r}?"
             )
-        return entry
+        return self._published[id]
 
     def claim(self, id, values, **given):
         """Set our side of a claim beside the paper's.
@@ -162,9 +160,14 @@ class Run:
             What the rows name in braces, beside the parameters of the notebook.
         """
         path = project_root() / "params" / "assumptions.yaml"
-        found = claims.read_assumptions(path, self.notebook, self.parameters | given)
-        self._assumptions = found
+        given = self.parameters | given
+        self._assumptions = claims.read_assumptions(path, self.notebook, given)
         self._write()
+
+    @cached_property
+    def _published(self):
+        found = claims.read_published(project_root() / "params" / "claims.yaml")
+        return {id: entry for id, entry in found.items() if entry.notebook == self.notebook}
 
     def _write(self):
         path = self.output / "ledger" / f"{self.notebook}.json"

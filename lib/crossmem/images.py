@@ -110,18 +110,8 @@ def read_idx(path):
     The header is two zero bytes, the type code 0x08, the number of dimensions, then each dimension
     as a big-endian 32-bit integer (http://yann.lecun.com/exdb/mnist/).
 
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    ndarray of uint8, read-only, with the dimensions of the header
-
-    Raises
-    ------
-    ValueError
-        No gzip file, truncated, another type of element, or a length other than in the header.
+    Returns a read-only array of uint8. A ValueError if the file is no gzip file, truncated, has
+    another type of element, or another length than its header announces.
     """
     try:
         with gzip.open(path) as file:

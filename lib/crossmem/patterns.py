@@ -71,11 +71,7 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
 def one_of_each(name="digits", *, size=8, binary=True, rng):
     """One random pattern of every class, in the order of the classes.
 
-    Parameters
-    ----------
-    name, size, binary
-        As in `load_patterns`; "random" has no classes.
-    rng : numpy.random.Generator
+    Takes what `load_patterns` takes, which has no classes for "random".
 
     Returns
     -------
@@ -114,7 +110,7 @@ def add_gaussian_noise(patterns, sigma, rng):
     ----------
     patterns : array_like in [-1, 1], shape (n, N)
     sigma : float
-        Standard deviation of the noise before clipping, not negative (paper: 0.3 for capacity).
+        Standard deviation of the noise before clipping (paper: 0.3 for capacity).
     rng : numpy.random.Generator
 
     Returns

@@ -21,17 +21,6 @@ def generator(seed, *coordinates):
         The coordinates of the grid point, and a word for the purpose ("fault map"). A whole
         number gives the same stream as int or float.
 
-    Returns
-    -------
-    numpy.random.Generator
-
-    Raises
-    ------
-    TypeError
-        If the seed is not an integer or a coordinate is not a plain scalar.
-    ValueError
-        If the seed is negative.
-
     Examples
     --------
     >>> bool(generator(3, "cues", 64).random() == generator(3, "cues", 64.0).random())

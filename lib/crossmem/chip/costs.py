@@ -65,26 +65,15 @@ class Saving(NamedTuple):
 class Chip:
     """How the chip is wired: tiles as in `Crossbar`, each output on two columns of one tile.
 
-    Attributes
-    ----------
-    tile : int
-        Rows and columns of a tile, even.
-    differential : bool
-        Whether the two columns of an output are subtracted before one conversion. Otherwise both
-        are converted and subtracted digitally.
-    conversions_per_adc : int
-        Conversions that one converter makes one after the other; 1 if each column has its own.
-    idle_columns_conduct : bool
-        Whether all driven columns draw current while an asynchronous step reads two of them.
-        Otherwise they float.
-    idle_strips_driven : bool
-        Whether an asynchronous step drives the lines of all tiles, as in one undivided array, where
-        a line reaches every column. Otherwise it drives the strip of tiles that holds its columns.
+    A shared converter makes its conversions one after the other. An asynchronous step reads two
+    columns; the other driven ones draw current too, or float. It drives the lines of all tiles, as
+    in one undivided array, where a line reaches every column, or those of the strip of tiles that
+    holds its columns.
     """
 
-    tile: int = 64
-    differential: bool = False
-    conversions_per_adc: int = 1
+    tile: int = 64  # rows and columns, even
+    differential: bool = False  # whether a pair of columns is subtracted before one conversion
+    conversions_per_adc: int = 1  # 1 if each column has its own converter
     idle_columns_conduct: bool = False
     idle_strips_driven: bool = True
 
@@ -186,30 +175,14 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
 
 
 def layer_shapes(neurons, width=0):
-    """Shapes of the layers of a network with one hidden layer of ``width`` neurons, or with none.
-
-    Parameters
-    ----------
-    neurons : int
-        Visible neurons.
-    width : int
-        Hidden neurons; 0 for the single layer.
-
-    Returns
-    -------
-    list of (int, int)
-        Shape (n_out, n_in) of each layer.
-    """
+    """Shapes (n_out, n_in) of the layers with one hidden layer of ``width`` neurons, or none."""
     return [(width, neurons), (neurons, width)] if width else [(neurons, neurons)]
 
 
 def saving(baseline, chosen):
     """Ratios of two results of `recall_cost`, baseline over chosen, as a `Saving`.
 
-    Raises
-    ------
-    ValueError
-        If a recall took no updates: its cost is zero.
+    A recall without updates has no cost and is a ValueError.
     """
     times = [float(result["latency"]) for result in (baseline, chosen)]
     energies = [float(result["energy"].sum()) for result in (baseline, chosen)]

@@ -78,22 +78,10 @@ def plan_costs(counted, shapes, constants, *, plans=PLANS, stops=STOPS, chip=Non
 
 
 def extrapolated(counted, neurons):
-    """Counts of a recall with more neurons than were simulated.
+    """The Dataset ``counted`` at a number of neurons, also at more than were simulated.
 
     Beyond the largest simulated network its updates are taken, and its changes of single neurons
-    grow in proportion to the neurons.
-
-    Parameters
-    ----------
-    counted : Dataset
-        As in `plan_cost`, along ``neurons`` too.
-    neurons : int
-        One of the simulated numbers, or a larger one.
-
-    Returns
-    -------
-    Dataset
-        The same without the dimension ``neurons``.
+    grow in proportion to the neurons. A size in between that was not simulated is a ValueError.
     """
     simulated = counted["neurons"].values.tolist()
     largest = max(simulated)
@@ -103,18 +91,39 @@ def extrapolated(counted, neurons):
 
 
 def sweeps_for_saving(saved, neurons, layers=1):
-    """Sweeps of a single layer per iteration of a network at which that one saves so much time.
+    """Sweeps of a single layer per iteration of a network at which the iterations save that much.
 
-    A step of a sweep takes as long as an iteration of one layer, at any constants, as long as each
-    column has its own converter.
+    ``saved`` is a share of the time of the sweeps. A step of a sweep takes as long as an iteration
+    of one layer, at any constants, as long as each column has its own converter.
+    """
+    return layers / neurons / (1 - saved)
+
+
+def over_synchronous(costs, **baseline):
+    """Costs of the plans of one network over those of synchronous recall in each network.
 
     Parameters
     ----------
-    saved : float
-        Share of the time of the sweeps that the synchronous recall saves, below 1.
-    neurons : int
-        Neurons of the single layer.
-    layers : int
-        Layers of the network that recalls synchronously.
+    costs : Dataset
+        ``energy`` and ``latency``, as of `plan_costs`, along ``plan`` and the other dimensions.
+    **baseline
+        The network of the plans, such as ``width=0``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Ratios of ``energy`` and ``latency``, and ``saved``, the percentage of the time of a plan
+        that synchronous recall saves; along the dimension of the networks, and ``plan``.
     """
-    return layers / neurons / (1 - saved)
+    energy, latency = costs["energy"].sum("component"), costs["latency"]
+    found = {
+        name: values.sel(baseline, drop=True) / values.sel(plan="synchronous", drop=True)
+        for name, values in (("energy", energy), ("latency", latency))
+    }
+    found["saved"] = 100 * (1 - 1 / found["latency"])
+    return describe(
+        xr.Dataset(found),
+        energy=("1", "energy over that of synchronous recall"),
+        latency=("1", "time over that of synchronous recall"),
+        saved=("%", "time that synchronous recall saves"),
+    )

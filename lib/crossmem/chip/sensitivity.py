@@ -42,11 +42,7 @@ def cost_ratio(baseline, chosen, quantity="energy"):
 def tornado(ratio, costs):
     """A ratio at the low and high end of each constant, the others at their typical value.
 
-    Parameters
-    ----------
-    ratio : callable
-        Takes a dict of constants and returns a number.
-    costs : dict of Cost
+    ``ratio`` takes a dict of constants and returns a number; ``costs`` is a dict of `Cost`.
 
     Returns
     -------
@@ -82,22 +78,16 @@ def value_for(ratio, goal, costs, key):
 
     Parameters
     ----------
-    ratio : callable
-        Takes a dict of constants and returns a number.
+    ratio, costs
+        As in `tornado`.
     goal : float
-    costs : dict of Cost
     key : str
-        The constant.
+        The constant; a ValueError if the table lacks it.
 
     Returns
     -------
     float
         In the unit of the constant; NaN if no value from its low to its high end reaches the goal.
-
-    Raises
-    ------
-    ValueError
-        If the table has no such constant.
     """
     check_choice(key, "constant", costs)
     middle, low, high = typical(costs), costs[key].low, costs[key].high
@@ -119,9 +109,8 @@ def ratio_range(ratio, costs, groups):
 
     Parameters
     ----------
-    ratio : callable
-        Takes a dict of constants and returns a number, or an array of several.
-    costs : dict of Cost
+    ratio, costs
+        As in `tornado`; the ratio may be a list of several numbers.
     groups : sequence of sequences of str
         Constants that go to the same end together, as those of one product may. The others stay at
         their typical value.
@@ -146,10 +135,7 @@ def sensitivity(ratio, costs, groups=ENERGY_GROUPS, published=nan):
 
     Parameters
     ----------
-    ratio : callable
-        As in `tornado`.
-    costs : dict of Cost
-    groups : sequence of sequences of str
+    ratio, costs, groups
         As in `ratio_range`.
     published : float, optional
         The value that the constants may explain.

@@ -59,17 +59,9 @@ def programmed_states(*, levels, points, seed):
 def retention(*, levels, devices, decades, points, drift_exponent, seed):
     """Conductance of programmed cells over time (Fig. 2f).
 
-    Parameters
-    ----------
-    levels : list of float
-        Target conductances in µS.
-    devices : int
-        Cells per level.
-    decades, points : int
-        The times are 0 s and ``points`` more, from 1 s to ``10**decades`` s.
-    drift_exponent : float
-        As ``nu`` of `DeviceModel.retention`; 0 for the memristors of the paper.
-    seed : int
+    ``levels`` are target conductances in µS, with so many ``devices`` each. The times are 0 s and
+    ``points`` more, from 1 s to ``10**decades`` s. ``drift_exponent`` is ``nu`` of
+    `DeviceModel.retention`, 0 for the memristors of the paper.
 
     Returns
     -------
@@ -140,13 +132,8 @@ def programming_error(*, neurons, weights, seed):
     In each pair one device stays off and needs no pulse, so that only devices with a target above
     zero measure the programming error.
 
-    Parameters
-    ----------
-    neurons : int
-        The matrix is (neurons, neurons).
-    weights : {"even", "learned"}
-        Spread evenly over [-1, 1], or trained on ten digits.
-    seed : int
+    The matrix (neurons, neurons) is spread evenly over [-1, 1] (``weights="even"``) or trained on
+    ten digits ("learned").
 
     Returns
     -------

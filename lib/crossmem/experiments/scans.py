@@ -61,35 +61,25 @@ def sampled_scan(
 def square_scan(*, rows, stuck_fraction, most_faults, seed):
     """`sampled_scan` of a square array with as few vectors as it needs; half of its faults are on.
 
-    Parameters
-    ----------
-    rows : int
-        Rows and columns of the array.
-    stuck_fraction : float
-        Share of stuck devices.
-    most_faults : int
-        Arrays with more stuck devices than that on average are left out: decoding takes too long.
-    seed : int
+    ``rows`` is the number of columns too, and ``stuck_fraction`` the share of stuck devices. Arrays
+    with more than ``most_faults`` of them on average are left out: decoding takes too long.
 
     Returns
     -------
     dict
         ``exact`` and ``relative`` of `sampled_scan`, NaN for arrays left out.
     """
-    meanings = {
-        "exact": "whether the map is exact",
-        "relative": "reads relative to all rows in turn",
-    }
-    values = dict.fromkeys(meanings, np.nan)
+    exact = relative = np.nan
     if stuck_fraction * rows**2 <= most_faults:
         half = stuck_fraction / 2
         found = sampled_scan(
             rows=rows, columns=rows, stuck_off=half, stuck_on=half, vectors=None, seed=seed
         )
-        values = {name: float(found[name].values) for name in meanings}
+        exact, relative = (float(found[name].values) for name in ("exact", "relative"))
+    left_out = "NaN for arrays left out"
     return {
-        name: quantity(values[name], "1", f"{meaning}; NaN for arrays left out")
-        for name, meaning in meanings.items()
+        "exact": quantity(exact, "1", f"whether the map is exact; {left_out}"),
+        "relative": quantity(relative, "1", f"reads relative to all rows in turn; {left_out}"),
     }
 
 
@@ -126,13 +116,8 @@ def imperfect_map(setup, *, missed, false, seed):
 def sampled_map_recall(setup, *, vectors, seed):
     """Recall on a chip whose memory was trained, and written, with the map of a sampled scan.
 
-    Parameters
-    ----------
-    setup : Setup
-        A single layer. The chips are those of `imperfect_map`.
-    vectors : int
-        As in `sampled_map`; few of them miss faults and list working devices.
-    seed : int
+    The chips are those of `imperfect_map`. Few ``vectors`` (see `sampled_map`) miss faults and list
+    working devices.
 
     Returns
     -------

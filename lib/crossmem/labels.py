@@ -25,6 +25,7 @@ COORDINATES = {
     "criterion": ("1", "success criterion"),
     "optimizer": ("1", "optimiser of the training"),
     "learning_rate": ("1", "learning rate"),
+    "unroll": ("1", "updates in one training pass"),
 }
 
 

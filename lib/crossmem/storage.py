@@ -13,11 +13,6 @@ def write_atomically(path, content):
     """Write bytes beside a file's place, then move them over it; make the folder if needed.
 
     A kill or a full disk leaves the old file or the new one, never a part.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written; the old file, if any, stays as it was.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -38,12 +33,7 @@ def write_atomically(path, content):
 def to_json(value, **layout):
     """JSON text of plain values, NumPy scalars and arrays among them; keys in order.
 
-    `layout` goes to `json.dumps`, such as ``indent=1``.
-
-    Raises
-    ------
-    TypeError
-        For a value that is none of these; the message names it.
+    `layout` goes to `json.dumps`, such as ``indent=1``. Any other value is refused by name.
     """
     return json.dumps(value, sort_keys=True, default=_plain, **layout)
 
@@ -52,11 +42,6 @@ def save_dataset(dataset, path):
     """Write a dataset as compressed netCDF, over what was there or not at all.
 
     Attributes that netCDF cannot hold, such as ``True`` or a dictionary, are kept as JSON text.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written; an older file stays as it was.
     """
     dataset = dataset.copy()  # shares the values; the attributes are its own
     for item in (dataset, *dataset.variables.values()):

@@ -63,13 +63,7 @@ class Published:
 
 
 def read_published(path):
-    """The paper's side of all claims, by id.
-
-    Raises
-    ------
-    ValueError
-        If an entry has an unknown field or lacks one, or an id stands there twice.
-    """
+    """The paper's side of all claims, by id; each entry is whole, each id stands there once."""
     content, found = yaml.safe_load(Path(path).read_text(encoding="utf-8")), {}
     defaults = content.pop("rules")
     for notebook, entries in content.items():
@@ -98,11 +92,6 @@ def compare(entry, values, given):
     Returns
     -------
     Claim
-
-    Raises
-    ------
-    ValueError
-        If a value is NaN, or the entry names what is not given.
     """
     ours, low, high = _measured(values)
     low, high = given.get("low", low), given.get("high", high)
@@ -136,13 +125,7 @@ def read_assumptions(path, notebook, given):
 
 
 def fill(text, given, owner):
-    """A text with what is given in the place of names in braces; a name alone gives its value.
-
-    Raises
-    ------
-    ValueError
-        If a name is not given.
-    """
+    """A text with what is given in the place of names in braces; a name alone gives its value."""
     if not isinstance(text, str):
         return text
     alone = re.fullmatch(r"\{([^{}:!]+)\}", text)

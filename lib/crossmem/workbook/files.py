@@ -1,5 +1,6 @@
 """Write and open datasets and figures, with their provenance."""
 
+import contextlib
 import io
 import os
 import platform
@@ -23,20 +24,13 @@ def save(dataset, path, *, parameters=None, seed=None):
     Parameters
     ----------
     dataset : xarray.Dataset
-        Each variable carries ``units`` and ``long_name`` (see `crossmem.labels.describe`).
+        Each variable carries ``units`` and ``long_name``, or `crossmem.labels` has them; else it
+        is refused.
     path : path
-        Where to write; the folder is made if needed.
     parameters : dict, optional
         What the dataset was computed from; kept as one JSON string.
     seed : int, optional
         The seed, where one seed stands for the whole dataset.
-
-    Raises
-    ------
-    ValueError
-        If a variable lacks units or a long name.
-    OSError
-        If the folder cannot be written; an older file stays as it was.
     """
     dataset = describe(dataset.copy())
     for name, variable in dataset.variables.items():
@@ -72,12 +66,11 @@ def provenance(parameters=None, seed=None):
 
 def processor():
     """Name of the processor: its model where Linux tells it, else what Python knows of it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next(iter(models), platform.processor() or platform.machine())
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def save_figure(figure, path, *, alt):
@@ -91,14 +84,7 @@ def save_figure(figure, path, *, alt):
     figure : matplotlib.figure.Figure
     path : path
     alt : str
-        What the figure shows, in words, for those who cannot see it.
-
-    Raises
-    ------
-    ValueError
-        If the description is empty.
-    OSError
-        If the folder cannot be written; an older file stays as it was.
+        What the figure shows, in words, for those who cannot see it; never empty.
     """
     if not alt.strip():
         raise ValueError("alt is empty: describe in a sentence what the figure shows")
@@ -114,11 +100,6 @@ def project_root():
 
     A folder is the workbook if it holds ``notebooks`` and ``params`` and its ``pyproject.toml``
     names crossmem.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
     """
     for start in (Path.cwd(), Path(__file__).resolve().parent):
         for folder in (start, *start.parents):

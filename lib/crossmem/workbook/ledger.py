@@ -32,14 +32,7 @@ was assumed and why in [assumptions.csv](assumptions.csv).
 
 @dataclass(frozen=True)
 class Claim:
-    """One published number beside ours, with its 95 % interval.
-
-    Raises
-    ------
-    ValueError
-        If the verdict is unknown, one that needs a reason has none, a number is NaN, or the
-        interval is reversed.
-    """
+    """One published number beside ours, with its 95 % interval; refused if it is not clear."""
 
     id: str
     figure: str
@@ -67,13 +60,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Assumption:
-    """One parameter and where its value comes from: the paper, its authors' code, or us.
-
-    Raises
-    ------
-    ValueError
-        If the origin is unknown or an assumed value has no reason.
-    """
+    """One parameter and where its value comes from: the paper, its authors' code, or us."""
 
     parameter: str
     value: str | float
@@ -115,13 +102,7 @@ def join_ledgers(folder):
 
 
 def update_readme(readme, folder):
-    """Put the headline claims of a folder, and the counts, between the two markers of a README.
-
-    Raises
-    ------
-    ValueError
-        If the markers are not there, once each and in order.
-    """
+    """Put the headline claims of a folder, and the counts, between the two markers of a README."""
     readme, claims = Path(readme), read_claims(folder)
     published = yaml.safe_load((readme.parent / "params" / "claims.yaml").read_text("utf-8"))
     headlines = {

@@ -46,6 +46,14 @@ LAYER_STYLE = {
     4: _look(GREEN, "^", "three hidden layers"),
 }
 
+# Ways to recall on a chip.
+PLAN_STYLE = {
+    "synchronous": _look(VERMILION, "o", "synchronous"),
+    "sweeps": _look(BLUE, "s", "sweeps"),
+    "sweeps, lines held": _look(PURPLE, "D", "sweeps, lines held"),
+    "random draws": _look(GREEN, "^", "random draws"),
+}
+
 # Trainings of one network.
 TRAINING_STYLE = {
     "published": _look(VERMILION, "o", "published training", **PROMINENT),
@@ -119,17 +127,7 @@ def new_figure(rows=1, columns=1, *, width="single", height_mm=None, **options):
     height_mm : float, optional
         Height of the whole figure in mm; by default panels are about 3:2.
     **options
-        For `matplotlib.pyplot.subplots`, such as ``sharey`` or ``width_ratios``.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-    axes : matplotlib.axes.Axes or numpy.ndarray of them
-
-    Raises
-    ------
-    ValueError
-        If the width is unknown.
+        For `matplotlib.pyplot.subplots`, whose figure and axes are returned.
     """
     width_mm = WIDTHS[check_choice(width, "width", WIDTHS)]
     height_mm = height_mm or rows * (8 + 0.62 * width_mm / columns)
@@ -157,11 +155,6 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", skipna=False, **styl
         Whether a repetition may lack single values, as where there is nothing to average.
     **style
         For `matplotlib.axes.Axes.plot`: label, color, marker and the like.
-
-    Raises
-    ------
-    ValueError
-        If the spread is unknown, the dimensions are others, or single values are NaN.
     """
     check_choice(spread, "spread", ("quartiles", "interval"))
     if set(values.dims) != {x, dim}:
@@ -204,16 +197,9 @@ def curves(ax, values, x, *, by="rule", spread="quartiles", **style):
 def theory_line(ax, x, y, label):
     """Draw a thin dashed neutral line, with its label beside its right end, outside the curves."""
     ax.plot(x, y, color=NEUTRAL, linestyle="--", linewidth=0.7, zorder=1)
-    ax.annotate(
-        label,
-        (np.asarray(x)[-1], np.asarray(y)[-1]),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        color=NEUTRAL,
-        fontsize=6,
-        annotation_clip=False,
-    )
+    look = {"va": "center", "color": NEUTRAL, "fontsize": 6, "annotation_clip": False}
+    end = np.asarray(x)[-1], np.asarray(y)[-1]
+    ax.annotate(label, end, xytext=(4, 0), textcoords="offset points", **look)
 
 
 def letter(ax, name):
@@ -237,11 +223,6 @@ def images(ax, patterns, *, columns=None):
         Values in [-1, 1]; 1 is ink.
     columns : int, optional
         Images per row; by default all in one row.
-
-    Raises
-    ------
-    ValueError
-        If the patterns are not a matrix, or not square.
     """
     patterns = np.asarray(patterns, dtype=float)
     side = math.isqrt(patterns.shape[-1])
@@ -279,11 +260,6 @@ def conductance_map(ax, conductance, *, g_max=150.0, colorbar=True):
     Returns
     -------
     matplotlib.image.AxesImage
-
-    Raises
-    ------
-    ValueError
-        If the conductances are not pairs.
     """
     conductance = np.asarray(conductance, dtype=float)
     if conductance.ndim != 3 or conductance.shape[2] != 2:
@@ -291,8 +267,7 @@ def conductance_map(ax, conductance, *, g_max=150.0, colorbar=True):
             f"conductance has shape {conductance.shape}, but a map needs (n_out, n_in, 2)"
         )
     devices = conductance.transpose(1, 0, 2).reshape(conductance.shape[1], -1)
-    limits = {"vmin": 0, "vmax": g_max}
-    shown = ax.imshow(devices, cmap="viridis", aspect="auto", **limits)
+    shown = ax.imshow(devices, cmap="viridis", aspect="auto", vmin=0, vmax=g_max)
     ax.set(xlabel=r"column: $G^+$, $G^-$ of each output", ylabel="row: input")
     if colorbar:
         ax.figure.colorbar(shown, ax=ax, label="conductance (µS)", extend="both", pad=0.02)

@@ -80,17 +80,12 @@ class Run:
         """Stamp a figure with the scale, write it as ``<name>.png``, close it, and show it.
 
         What is written into the project's ``figures/paper`` is shown as a link, so that the
-        notebook stays small. At the quick scale that figure is shown below the quick one.
-
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure
-        name, alt : str
-            As in `crossmem.workbook.files.save_figure`.
+        notebook stays small. At the quick scale that figure is shown below the quick one. `alt`
+        says in words what it shows; a line break in it counts as a space.
         """
         path, paper = self.output / f"{name}.png", project_root() / "figures" / "paper"
         stamp(figure, self.scale)
-        save_figure(figure, path, alt=alt)
+        save_figure(figure, path, alt=" ".join(alt.split()))
         plt.close(figure)  # or Jupyter would draw it once more
         if self.output == paper:
             display(_link(path))
@@ -109,12 +104,7 @@ class Run:
         display(Markdown(text))
 
     def published(self, id):
-        """The paper's side of a claim, such as ``run.published("3j-pinv").published``.
-
-        Returns
-        -------
-        crossmem.workbook.claims.Published
-        """
+        """The paper's side of a claim, a `Published`; its number is ``.published``."""
         if id not in self._published:
             raise ValueError(
                 f"params/claims.yaml has no claim {id!r} of {self.notebook}: did you mean "
@@ -132,7 +122,7 @@ class Run:
         values : array (seeds,), number, str or Exponent
             What we found.
         **given
-            What the texts of the entry name in braces, beside the parameters of the notebook.
+            What the entry names, beside the parameters of the notebook.
 
         Returns
         -------
@@ -154,10 +144,7 @@ class Run:
     def assumptions(self, **given):
         """Enter the notebook's rows of ``params/assumptions.yaml`` into its results file.
 
-        Parameters
-        ----------
-        **given
-            What the rows name in braces, beside the parameters of the notebook.
+        `given` is what they name in braces, beside the parameters of the notebook.
         """
         path = project_root() / "params" / "assumptions.yaml"
         given = self.parameters | given

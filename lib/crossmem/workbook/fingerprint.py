@@ -1,0 +1,259 @@
+"""Which source a result depends on, as it was loaded: the key of a finished grid point.
+
+Local modules count: this library without its workbook, and the user's own modules outside the
+standard library and the installed packages. Python tells an audit hook of each module that it
+executes; the hook keeps the source of that moment, so that an edit under a live kernel is seen.
+"""
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import os
+import struct
+import sys
+import sysconfig
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+MACHINERY = str(PACKAGE / "workbook"), str(PACKAGE / "reproduce.py")
+INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+#: Packages whose version can change a result.
+NUMERICAL = ("numpy", "scipy", "scikit-learn")
+
+_EDITED = "edited = True"  # stands for a source that is not known any more
+_loaded = {}  # path of a local module: its source when this process executed it
+
+
+def fingerprint(modules):
+    """Digest of each local module that these modules need, and the numerical packages' versions.
+
+    Parameters
+    ----------
+    modules : iterable of str
+        Names of modules, such as that of an experiment.
+
+    Returns
+    -------
+    dict of str to str
+        Comments and docstrings are left out of a digest.
+    """
+    found = {name: _digest(path) for name, path in sorted(_dependencies(modules).items())}
+    return found | {name: _version(name) for name in NUMERICAL}
+
+
+def check_unedited(modules):
+    """Refuse to go on if a module has another source on the disk than this process runs.
+
+    Raises
+    ------
+    RuntimeError
+        The message names the module.
+    """
+    for name, path in _dependencies(modules).items():
+        if path in _loaded and _syntax(_loaded[path]) != _syntax(_read(path)):
+            raise RuntimeError(
+                f"{name} has changed since it was imported, so a finished point could be filed "
+                "under the wrong version: restart the kernel"
+            )
+
+
+def check_worker(expected):
+    """Refuse to compute in a worker that runs another source than the process that asks.
+
+    The script that asks is not compared: its functions travel with the task.
+
+    Raises
+    ------
+    RuntimeError
+        The message names the module.
+    """
+    for name, digest in expected.items():
+        if name == "__main__":
+            continue
+        path = None if name in NUMERICAL else _find(name)[0]
+        if digest != (_version(name) if name in NUMERICAL else path and _digest(path)):
+            raise RuntimeError(
+                f"a worker holds another version of {name}: restart the kernel or the cluster"
+            )
+
+
+def source_file(module):
+    """Path of a module's file, or None (a notebook, a console, a compiled module)."""
+    return _find(module)[0]
+
+
+def _dependencies(modules):
+    """Local modules that these modules need, themselves included: name to path."""
+
+    @functools.cache
+    def may_be_local(top):
+        path, folders = _find(top)
+        return _is_local(path) if path else bool(folders) or top in sys.modules
+
+    found, seen, waiting = {}, set(), set(modules)
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        path = _find(name)[0] if may_be_local(name.partition(".")[0]) else None
+        if path and _is_local(path):
+            found[name] = path
+            if path.endswith(".py"):
+                waiting |= _imports(_source(path), _package(name, path)) - seen
+            # A package of this library only lists names; one of the user's may do anything.
+            if not Path(path).is_relative_to(PACKAGE) and (parent := name.rpartition(".")[0]):
+                waiting |= {parent} - seen
+    return found
+
+
+def _find(name):
+    """Path of a module's file, or None, and its folders if it is a package; imports nothing."""
+    if name in sys.modules:
+        path = getattr(sys.modules[name], "__file__", None)
+        return path and os.path.abspath(path), [*getattr(sys.modules[name], "__path__", ())]
+    parent, _, last = name.rpartition(".")
+    above, spec = _find(parent)[1] if parent else sys.path, None
+    with contextlib.suppress(ImportError, ValueError, AttributeError):
+        if parent:
+            spec = importlib.machinery.PathFinder.find_spec(name, above) if above else None
+        else:
+            spec = importlib.util.find_spec(name)
+    if spec is None or spec.submodule_search_locations is None:
+        folders = []
+    else:
+        folders = [folder for base in above if os.path.isdir(folder := os.path.join(base, last))]
+    return (os.path.abspath(spec.origin) if spec and spec.has_location else None), folders
+
+
+@functools.lru_cache(maxsize=10_000)
+def _is_local(path):
+    if Path(path).is_relative_to(PACKAGE):
+        return not path.startswith(MACHINERY)
+    outside = path.startswith(INSTALLED) or {"site-packages", "dist-packages"} & {*Path(path).parts}
+    return not outside and os.path.isfile(path)
+
+
+_version = functools.cache(importlib.metadata.version)  # a slow one
+
+
+def _package(name, path):
+    """Package against which a module's relative imports are resolved."""
+    known = getattr(sys.modules.get(name), "__package__", None)
+    if known is not None:
+        return known
+    return name if Path(path).stem == "__init__" else name.rpartition(".")[0]
+
+
+@functools.lru_cache(maxsize=1000)
+def _imports(source, package):
+    """Names that a source may import, in whatever form; some are no modules but their members."""
+    found, bound = set(), {}
+    nodes = list(ast.walk(_parse(source)))
+    for node in nodes:
+        match node:
+            case ast.Import(names):
+                for alias in names:
+                    top = alias.name.partition(".")[0]
+                    found |= {alias.name} if alias.asname else {alias.name, top}
+                    bound[alias.asname or top] = alias.name if alias.asname else top
+            case ast.ImportFrom(module, names, level):
+                if level:
+                    above = package.rsplit(".", level - 1)[0]
+                    module = f"{above}.{module}" if module else above
+                found.add(module)
+                found |= {f"{module}.{alias.name}" for alias in names}
+                bound |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
+            case ast.Call(args=[ast.Constant(str(name)), *_]) if "import" in ast.dump(node.func):
+                found.add(name)
+    # `cm.deploy.drift` reaches a module through an imported package.
+    reached = (_dotted(node, bound) for node in nodes if isinstance(node, ast.Attribute))
+    return frozenset(found | {name for name in reached if name})
+
+
+def _dotted(node, bound):
+    """Full name of an attribute of an imported name, or None."""
+    if isinstance(node, ast.Name):
+        return bound.get(node.id)
+    above = _dotted(node.value, bound) if isinstance(node, ast.Attribute) else None
+    return above and f"{above}.{node.attr}"
+
+
+def _digest(path):
+    text = _syntax(_source(path)) if path.endswith(".py") else Path(path).read_bytes().hex()
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _source(path):
+    """Source of a module: as loaded, or as on the disk if it has not been loaded yet."""
+    return _loaded[path] if path in _loaded else _read(path)
+
+
+def _read(path):
+    return Path(path).read_text(encoding="utf-8")
+
+
+@functools.lru_cache(maxsize=1000)
+def _syntax(source):
+    """Syntax tree of a module without comments and docstrings, as text."""
+    tree = _parse(source)
+    for node in ast.walk(tree):
+        documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _parse(source):
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # someone is editing it: equal to itself alone
+        return ast.parse(f"text = {source!r}")
+
+
+def _remember(path):
+    path = os.path.abspath(path)
+    if path.endswith(".py") and _is_local(path):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            _loaded[path] = _read(path)
+
+
+def _audit(event, arguments):
+    """Keep the source of each local module that is executed from now on."""
+    if event == "exec" and getattr(arguments[0], "co_name", "") == "<module>":
+        _remember(arguments[0].co_filename)
+
+
+def _was_edited(module):
+    """Tell whether a module loaded before this one has been edited since.
+
+    Its compiled copy, which Python wrote when it loaded the module, records the time and the size
+    of the source.
+    """
+    cached = getattr(module.__spec__, "cached", None) or ""
+    with contextlib.suppress(OSError):
+        head = Path(cached).read_bytes()[:16]
+        is_kept = not sys.dont_write_bytecode and os.access(Path(cached).parent, os.W_OK)
+        if is_kept and len(head) == 16 and not any(head[4:8]):
+            on_disk = os.stat(module.__file__)
+            now = int(on_disk.st_mtime) & 0xFFFFFFFF, on_disk.st_size & 0xFFFFFFFF
+            return now != struct.unpack("<II", head[8:])
+    return False
+
+
+def _start():
+    sys.addaudithook(_audit)
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if isinstance(path, str):
+            _remember(path)
+            plain = (
+                type(getattr(module, "__loader__", None)) is importlib.machinery.SourceFileLoader
+            )
+            if os.path.abspath(path) in _loaded and plain and _was_edited(module):
+                _loaded[os.path.abspath(path)] = _EDITED
+
+
+_start()

@@ -1,0 +1,176 @@
+"""Where grid points are computed: in this process, in others of this machine, or on Dask."""
+
+import concurrent.futures
+import contextlib
+import operator
+import os
+import sys
+import threading
+import time
+
+import joblib
+import joblib.externals.loky as loky
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from crossmem.workbook.cluster import connect
+
+_threads = threading.Lock()
+_limits = []  # one entry per computation in progress; the first one restores the threads
+
+
+def count_workers(workers=None):
+    """Return the number of worker processes: as asked, else CROSSMEM_WORKERS, else all.
+
+    Raises
+    ------
+    ValueError
+        If the number is not a whole number of at least 1 (None and 0 mean "not asked").
+    """
+    asked = workers
+    if workers is None or (workers == 0 and workers is not False):
+        text = os.environ.get("CROSSMEM_WORKERS") or str(joblib.cpu_count())
+        asked = int(text) if text.isdecimal() else text
+    try:
+        number = 0 if isinstance(asked, bool) else operator.index(asked)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(
+            f"workers is {asked!r}, but must be a whole number of at least 1: pass workers=1, "
+            "or set CROSSMEM_WORKERS=1"
+        )
+    return number
+
+
+@contextlib.contextmanager
+def opened_pool(workers, executor, points):
+    """Yield an object with ``submit``, or None to compute in this process.
+
+    Parameters
+    ----------
+    workers : int
+        Processes of this machine.
+    executor : object with ``submit``, or None
+        Used instead; by default the cluster that CROSSMEM_CLUSTER names, if it does.
+    points : int
+        How many points there are to compute.
+    """
+    address = os.environ.get("CROSSMEM_CLUSTER")
+    if points and executor is None and address:
+        executor = connect(address, workers)
+    if executor is not None:
+        # Dask's own futures are no `concurrent.futures`, and it would remember a result by name.
+        yield executor.get_executor(pure=False) if hasattr(executor, "get_executor") else executor
+    elif workers == 1 or points < 2:
+        yield None
+    else:
+        # Workers outlive the pause between two sweeps; by default they leave after ten seconds,
+        # and one that leaves as work arrives makes loky warn.
+        start = {"timeout": 120, "initializer": _leave_with, "initargs": (os.getpid(),)}
+        pool = loky.get_reusable_executor(max_workers=workers, **start)
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(kill_workers=True)  # they would go on with points that nobody waits for
+            raise
+
+
+def finished(pool, tasks):
+    """Yield (index, function that returns or raises the result) as tasks finish.
+
+    Parameters
+    ----------
+    pool : object with ``submit``, or None
+        See `opened_pool`.
+    tasks : dict of int to callable
+        The last ones start first: grids ascend in size as a rule, and no worker shall be left over
+        with a large point.
+    """
+    if pool is None:
+        yield from tasks.items()
+        return
+    futures = {pool.submit(tasks[i]): i for i in reversed(tasks)}
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            yield futures[future], future.result
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Compute with one BLAS thread, so that sums are taken in the same order everywhere.
+
+    The limit is the process's: where several points are computed in threads of one process, the
+    last one to end lifts it.
+    """
+    with _threads:
+        _limits.append(None if _limits else threadpool_limits(limits=1))
+    try:
+        yield
+    finally:
+        with _threads:
+            if len(_limits) > 1:
+                _limits.pop()
+            else:
+                _limits.pop().restore_original_limits()
+
+
+@contextlib.contextmanager
+def progress(total, done, label):
+    """Show points done and time left on the terminal, never among the outputs of a notebook.
+
+    `crossmem.reproduce` names a file in CROSSMEM_PROGRESS, because the kernel of a notebook has no
+    terminal. A target that cannot be opened or written stops no sweep.
+    """
+    stream, target = sys.stderr, os.environ.get("CROSSMEM_PROGRESS")
+    with contextlib.suppress(OSError):
+        stream = open(target, "a", encoding="utf-8") if target else stream  # noqa: SIM115
+    terminal, quiet = stream.isatty(), _Patient(stream)
+    bar = tqdm(
+        total=total,
+        initial=done,
+        desc=label,
+        file=quiet,
+        disable=not terminal and stream is sys.stderr,
+        mininterval=0.2 if terminal else 1,
+        bar_format="{desc}: {n_fmt}/{total_fmt} points, {elapsed} gone, {remaining} left",
+    )
+    try:
+        yield bar
+    finally:
+        bar.close()
+        if stream is not sys.stderr:
+            quiet.close()
+
+
+class _Patient:
+    """A stream that loses what it cannot write."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        with contextlib.suppress(OSError):
+            self.stream.write(text)
+            self.stream.flush()
+
+    def flush(self):
+        """Nothing to do: each text has been written."""
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.stream.close()
+
+
+def _leave_with(parent):
+    """End this worker when its parent is gone; by itself it would wait for work for two minutes."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,99 @@
+"""Experiments of these tests, in a module that workers can import."""
+
+import importlib
+import sys
+
+import pytest
+
+SOURCE = '''"""Experiments of the tests."""
+import os
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import xarray as xr
+
+from crossmem.randomness import generator
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.5
+
+
+@dataclass(frozen=True)
+class Condition:
+    neurons: int = 8
+    name: str = "hebb"
+    inner: Inner = field(default_factory=Inner)
+
+    def __post_init__(self):
+        if not 0 < self.neurons < 1000:
+            raise ValueError(f"neurons is {self.neurons}, but must lie below 1000")
+
+    def at(self, **changes):
+        inner = {"rate": changes.pop("rate")} if "rate" in changes else {}
+        return replace(self, inner=replace(self.inner, **inner), **changes)
+
+
+def product(neurons, rate, seed=0):
+    return {"value": neurons * rate + seed}
+
+
+def conditioned(setup, seed=0, extra=None):
+    return {"value": setup.neurons * setup.inner.rate + seed, "long": len(setup.name)}
+
+
+def noisy(neurons, seed, folder, pause=0.0):
+    """Leave a mark per evaluation, so that the tests can count them."""
+    with open(os.path.join(folder, "evaluations"), "a") as marks:
+        marks.write(f"{neurons} {seed} {os.getpid()}\\n")
+    time.sleep(pause)
+    rng = generator(seed, "noise", neurons)
+    weights = rng.normal(size=(60, 60))
+    trace = xr.DataArray((weights @ weights).sum(0)[:4], dims="iteration", attrs={"units": "1"})
+    return {"mean": float(weights.mean()), "trace": trace}
+
+
+def labelled(name, neurons):
+    return xr.Dataset(
+        {
+            "level": ("step", np.arange(3, dtype="int16") * neurons),
+            "text": name,
+            "whole": neurons,
+            "yes": ("step", np.array([True, False, True])),
+        },
+        coords={"step": ("step", [10, 20, 30], {"units": np.float32(1.5), "of": np.int64(3)})},
+    )
+
+
+def ragged(neurons):
+    return {"trace": xr.DataArray(np.zeros(neurons), dims="iteration")}
+
+
+def relabelled(neurons):
+    return {"trace": xr.DataArray([1, 2], {"at": [0, neurons]}, "at")}
+
+
+def pickled(neurons):
+    return {"value": xr.Variable("n", np.array([{}, {}]))}
+
+
+def fails(neurons):
+    if neurons == 16:
+        raise ZeroDivisionError("no cells left")
+    return {"value": neurons}
+
+
+def dies(neurons):
+    os.kill(os.getpid(), 9)
+'''
+
+
+@pytest.fixture(scope="session")
+def points(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "grid_points.py").write_text(SOURCE)
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module("grid_points")
+    sys.path.remove(str(folder))

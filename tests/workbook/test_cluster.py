@@ -1,0 +1,76 @@
+"""Sweeps on Dask: the same dataset as without, whatever happens to a worker."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from crossmem.workbook.cluster import local_cluster
+from crossmem.workbook.sweep import sweep
+
+pytest.importorskip("distributed", reason="Dask is optional")
+
+GRID = {"neurons": [8, 16, 32], "seed": [0, 1, 2]}
+
+
+def marks(folder):
+    path = Path(folder) / "evaluations"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def cluster(points):
+    with local_cluster(2) as cluster:
+        yield cluster
+
+
+def kill_one(folder):
+    """Kill the worker that began the third point."""
+    while len(marks(folder)) < 3:
+        time.sleep(0.02)
+    os.kill(int(marks(folder)[2].split()[2]), signal.SIGKILL)
+
+
+def test_a_killed_worker_changes_nothing(points, tmp_path, monkeypatch, cluster):
+    plain = sweep(points.noisy, over=GRID, folder=str(tmp_path), workers=1)
+    monkeypatch.setenv("CROSSMEM_CLUSTER", cluster.scheduler_address)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    killer = threading.Thread(target=kill_one, args=(killed,))
+    killer.start()
+    options = {"over": GRID, "folder": str(killed), "cache": tmp_path / "cache"}
+    found = sweep(points.noisy, pause=0.3, workers=1, **options)
+    killer.join()
+    xr.testing.assert_equal(found, plain)
+    pids = {line.split()[2] for line in marks(killed)}
+    assert len(pids) >= 2 and str(os.getpid()) not in pids
+    assert len(marks(killed)) > 9  # the point that was lost with its worker ran again
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 9
+
+
+def test_a_client_is_an_executor_and_remembers_nothing(points, tmp_path, cluster):
+    options = {"over": {"neurons": [8, 16]}, "seed": 0, "folder": str(tmp_path)}
+    with cluster.get_client() as client:
+        found = [sweep(points.noisy, executor=client, **options) for _ in range(2)]
+    assert len(marks(tmp_path)) == 4
+    for again in found:
+        xr.testing.assert_equal(again, sweep(points.noisy, workers=1, **options))
+
+
+def test_a_failure_on_the_cluster_names_its_point(points, cluster):
+    with (
+        cluster.get_client() as client,
+        pytest.raises(RuntimeError, match="fails failed at neurons=16: ZeroDivisionError"),
+    ):
+        sweep(points.fails, over={"neurons": [8, 16]}, executor=client)
+
+
+def test_a_cluster_that_does_not_answer_is_named(points, monkeypatch):
+    monkeypatch.setenv("CROSSMEM_CLUSTER", "tcp://127.0.0.1:1")
+    monkeypatch.setattr("crossmem.workbook.cluster.PATIENCE", 0.5)
+    with pytest.raises(RuntimeError, match="no cluster answers at 'tcp://127.0.0.1:1'"):
+        sweep(points.product, over={"neurons": [1], "rate": [2]})

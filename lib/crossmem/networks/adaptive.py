@@ -14,7 +14,7 @@ from crossmem.checks import (
 from crossmem.networks.base import AssociativeMemory, check_limits, normalised_layer, readout_gain
 from crossmem.networks.network import ACTIVATIONS
 from crossmem.networks.noise import flipped_cues, gaussian_cues, shuffled_batches
-from crossmem.networks.training import LOSSES, Recipe, train
+from crossmem.networks.training import Recipe, train
 from crossmem.storage import to_json
 
 # Largest change of a local field in one step of Adam: on clean cues, on noisy ones, and for binary
@@ -128,10 +128,11 @@ class AdaptiveMemory(AssociativeMemory):
         training.Recipe
         """
         noisy, binary = any(self.noise_levels()), self.activation == "sign"
-        optimizer = self.optimizer or ("adam" if noisy else "rmsprop")
+        default = "adam" if noisy else "rmsprop"
+        optimizer = default if self.optimizer is None else self.optimizer
         if optimizer == "adam":
             # A sign-like step moves a field by the rate times the number of working inputs.
-            inputs = max(limit.working.sum(axis=1).mean() for limit in limits)
+            inputs = max((limit.working.sum(axis=1).mean() for limit in limits), default=1.0)
             noisy_step = UNROLLED_FIELD_STEP if binary and self.unroll > 1 else NOISY_FIELD_STEP
             field_step, steps = (noisy_step, 3000) if noisy else (FIELD_STEP, 1000)
             rate = field_step / max(inputs, 1.0)
@@ -146,7 +147,7 @@ class AdaptiveMemory(AssociativeMemory):
             learning_rate=rate if self.learning_rate is None else self.learning_rate,
             steps=steps if self.steps is None else self.steps,
             tolerance=self.tolerance,
-            loss=self.loss or loss,
+            loss=loss if self.loss is None else self.loss,
             unroll=self.unroll,
         )
 
@@ -175,15 +176,13 @@ class AdaptiveMemory(AssociativeMemory):
         if self.batch is not None:
             check_positive(self.batch, "batch", 0.1)
             check_rate(self.batch, "batch")
-        if self.loss is not None:
-            check_choice(self.loss, "loss", LOSSES)
-            if self.loss == "logistic" and self.activation == "tanh":
-                raise ValueError(
-                    "loss='logistic' counts signs alone, which activation='tanh' does not store: "
-                    "give loss='squared' or 'cubic'"
-                )
-        check_count(self.unroll, "unroll")
+        if self.loss == "logistic" and self.activation == "tanh":
+            raise ValueError(
+                "loss='logistic' counts signs alone, which activation='tanh' does not store: "
+                "give loss='squared' or 'cubic'"
+            )
         check_count(self.seed, "seed", least=0)
+        self.recipe([])  # it checks the rest
 
     def _learn(self, patterns, limits):
         return _learn_batch([self], patterns[None], [limits])[0]
@@ -274,7 +273,7 @@ def _learn_batch(memories, patterns, limits):
 
 
 def descend(memories, patterns, weights, bounds, recipe, rngs):
-    """Train the effective weights of R adaptive memories alike, from given ones.
+    """Train the effective weights of R adaptive memories as one batch, from given initial ones.
 
     Parameters
     ----------
@@ -293,9 +292,9 @@ def descend(memories, patterns, weights, bounds, recipe, rngs):
     -------
     training.Trained
     """
-    one, count, shown = memories[0], patterns.shape[1], itertools.count()
-    size = one.patterns_per_step(count)
-    decks = [shuffled_batches(count, size, rng) for rng in rngs]
+    first, count, shown = memories[0], patterns.shape[1], itertools.count()
+    size = first.patterns_per_step(count)
+    batches = [shuffled_batches(count, size, rng) for rng in rngs]
 
     def corrupt(targets, out):
         done = next(shown) / recipe.steps
@@ -306,10 +305,10 @@ def descend(memories, patterns, weights, bounds, recipe, rngs):
         patterns,
         weights,
         limits=bounds,
-        biases=[np.zeros(w.shape[:2], np.float32) for w in weights] if one.bias else None,
+        biases=[np.zeros(w.shape[:2], np.float32) for w in weights] if first.bias else None,
         recipe=recipe,
-        corrupt=corrupt if any(one.noise_levels()) else None,
-        draw=(lambda: [next(deck) for deck in decks]) if size < count else None,
+        corrupt=corrupt if any(first.noise_levels()) else None,
+        draw=(lambda: [next(own) for own in batches]) if size < count else None,
     )
 
 

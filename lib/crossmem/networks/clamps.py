@@ -21,19 +21,18 @@ class Clamps:
         check_positive(self.threshold, "threshold", example=0.3)
         check_positive(self.resistance, "resistance", example=1.0)
 
-    def current(self, voltage):
-        """Current in A to ground."""
-        return self.change(np.zeros_like(voltage), voltage)
+    def response(self, voltage, shift):
+        """How a shift in V of the voltage in V acts, without cancellation.
 
-    def change(self, voltage, shift):
-        """Change of the current in A when the voltage moves by a shift, without cancellation."""
+        Returns the change of the current to ground in A, and the slope after it in S.
+        """
         inside = np.clip(voltage, -self.threshold, self.threshold)
-        low, high = -self.threshold - inside, self.threshold - inside
-        return (shift - np.clip(shift + (voltage - inside), low, high)) / self.resistance
-
-    def slope(self, voltage):
-        """Derivative of the current in S."""
-        return (np.abs(voltage) > self.threshold) / self.resistance
+        excess = voltage - inside
+        end = shift + excess
+        kept = np.clip(end, -self.threshold - inside, self.threshold - inside)
+        conducting = end != kept
+        change = np.where(conducting, shift - kept, -excess)
+        return change / self.resistance, conducting / self.resistance
 
     def content(self, voltage):
         """Integral of the current over the voltage in W."""
@@ -58,33 +57,36 @@ class Diodes:
         for name in ("saturation", "emission", "series", "thermal"):
             check_positive(getattr(self, name), name)
 
-    def current(self, voltage):
-        """Current in A to ground."""
-        return self._one(voltage) - self._one(-voltage)
+    def response(self, voltage, shift):
+        """How a shift in V of the voltage in V acts, without cancellation.
 
-    def change(self, voltage, shift):
-        """Change of the current in A when the voltage moves by a shift."""
-        return self.current(voltage + shift) - self.current(voltage)
-
-    def slope(self, voltage):
-        """Derivative of the current in S."""
-        scale = self.emission * self.thermal
-        both = (self._one(v) + self.saturation for v in (voltage, -voltage))
-        return sum(current / (scale + self.series * current) for current in both)
+        Returns the change of the current to ground in A, and the slope after it in S.
+        """
+        change = self._change(voltage, shift) - self._change(-voltage, -shift)
+        loads = (self._omega(v) for v in (voltage + shift, -voltage - shift))
+        return change, sum(load / (1 + load) for load in loads) / self.series
 
     def content(self, voltage):
         """Integral of the current over the voltage in W."""
         scale = self.emission * self.thermal
+        content = np.zeros_like(voltage)
+        for across in (voltage, -voltage):  # less than at 0 V, for the junction and the resistance
+            load, rest = self._omega(across), self._omega(0.0)
+            content += scale**2 / self.series * ((load - rest) + (load**2 - rest**2) / 2)
+        return content
 
-        def one(across):  # the diode's junction, then its series resistance
-            current = self._one(across)
-            junction = across - self.bias - self.series * current
-            return scale * current - self.saturation * junction + self.series * current**2 / 2
-
-        return one(voltage) + one(-voltage) - 2 * one(0.0)
-
-    def _one(self, voltage):
-        """Current of one diode."""
+    def _omega(self, voltage):
+        """Current of one diode plus its saturation current, in units of n kT / q over series."""
         scale, drop = self.emission * self.thermal, self.saturation * self.series
-        exponent = (voltage - self.bias + drop) / scale + np.log(drop / scale)
-        return scale / self.series * wrightomega(exponent) - self.saturation
+        return wrightomega((voltage - self.bias + drop) / scale + np.log(drop / scale))
+
+    def _change(self, voltage, shift):
+        """Change of the current of one diode in A: w + ln w moves by shift / (n kT / q)."""
+        scale = self.emission * self.thermal
+        start = self._omega(voltage)
+        change = self._omega(voltage + shift) - start
+        small = (np.abs(change) < start / 2) & (start > 1e-30)  # a large change has no cancellation
+        w, moved = start[small], change[small]
+        missing = moved + np.log1p(moved / w) - shift[small] / scale
+        change[small] -= missing / (1 + 1 / (w + moved))
+        return scale / self.series * change

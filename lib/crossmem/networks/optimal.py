@@ -10,7 +10,7 @@ from crossmem.networks.network import Layer
 
 # Spread of a programmed device in units of G_max: 3.894 µS of 150 µS (paper, Fig. 6a).
 PROGRAMMING_ERROR = 0.026
-# Price of a squared shortfall where not all margins can be positive: shortfalls alone decide.
+# Penalty where not all margins can be positive: so high that the shortfalls alone decide.
 LAST_RESORT = 1e4
 TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
 

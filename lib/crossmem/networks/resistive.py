@@ -16,8 +16,9 @@ from crossmem.checks import check_not_negative, check_positive, check_rng
 from crossmem.chip.circuit import CrossbarCircuit
 from crossmem.networks.clamps import Clamps, Diodes
 
-NEWTON_STEPS = 50
-PRECISION = 1e-13  # of the potentials, relative to the largest shift of the sample
+NEWTON_STEPS = 100  # clamps end in 1 to 8; diodes driven to tens of volts took up to 30
+PRECISION = 1e-13  # relative to the largest shift among the nodes of a sample
+ROUNDING = 1e-15  # of potentials, relative to the largest of a sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,8 +192,8 @@ class ResistiveNetwork:
 
     def conducting(self, potentials):
         """Which hidden nodes (n, H) have clamps beyond their threshold."""
-        hidden = np.hstack(self.voltages(potentials)[:-1])
-        return np.abs(hidden) > self.nonlinearity.threshold
+        hidden, _ = self._hidden(potentials[:, self._sources :])
+        return self.nonlinearity.response(hidden, np.zeros_like(hidden))[1] > 0
 
     def drops(self, potentials):
         """Voltage in V over each device, arrays (n, rows, columns)."""
@@ -224,8 +225,9 @@ class ResistiveNetwork:
         list of numpy.ndarray
             dL / dG in V²/S of each crossbar, summed over the samples.
         """
-        nudge = self._into_nodes(_pairs(-errors))
-        shift = self._newton(self._slopes(potentials[:, self._sources :]), nudge)
+        nodes = potentials[:, self._sources :]
+        _, slopes = self._clamped(nodes, np.zeros_like(nodes))
+        shift = self._newton(slopes, self._into_nodes(_pairs(-errors)))
         return self._products(potentials, self._change(shift))
 
     def estimate(self, potentials, errors, nudge, *, centred=False, noise=0.0, rng=None):
@@ -272,17 +274,19 @@ class ResistiveNetwork:
     def _settle(self, nodes, currents):
         """Shift that brings nodes from one equilibrium to that with additional currents in A."""
         shift, force, left = np.zeros_like(currents), currents, np.arange(len(currents))
-        slopes, matrix = self._slopes(nodes), self._admittance[:, self._sources :]
+        _, slopes = self._clamped(nodes, shift)
+        matrix = self._admittance[:, self._sources :]
         for _ in range(NEWTON_STEPS):
             shift[left] += self._newton(slopes, force)
             start, moved = nodes[left], shift[left]
-            force = currents[left] - moved @ matrix - self._clamp_change(start, moved)
-            slopes = self._slopes(start + moved)
+            change, slopes = self._clamped(start, moved)
+            force = currents[left] - moved @ matrix - change
             missing = np.abs(force / (matrix.diagonal() + slopes)).max(axis=1)
-            open_ = ~(missing <= PRECISION * np.abs(moved).max(axis=1))
-            if not open_.any():
+            allowed = PRECISION * np.abs(moved) + ROUNDING * np.abs(start)
+            wrong = ~(missing <= allowed.max(axis=1))
+            if not wrong.any():
                 return shift
-            left, force, slopes = left[open_], force[open_], slopes[open_]
+            left, force, slopes = left[wrong], force[wrong], slopes[wrong]
         raise RuntimeError(
             f"sample {left[0]} does not settle: after {NEWTON_STEPS} Newton steps its currents "
             f"still miss Kirchhoff's law by {np.abs(force[0]).max():.2g} A; lower the input "
@@ -311,19 +315,13 @@ class ResistiveNetwork:
         hidden = self._gains.size - self._sizes[-1]
         return nodes[:, :hidden] * self._gains[:hidden], self._gains[:hidden]
 
-    def _slopes(self, nodes):
-        """Slope of the clamps' current in S; 0 at the outputs."""
-        slopes = np.zeros_like(nodes)
-        hidden, _ = self._hidden(nodes)
-        slopes[:, : hidden.shape[1]] = self.nonlinearity.slope(hidden)
-        return slopes
-
-    def _clamp_change(self, nodes, shift):
-        """Change of the clamps' current in A."""
-        change = np.zeros_like(nodes)
+    def _clamped(self, nodes, shift):
+        """Change of the clamps' current in A by a shift, and their slope in S after it."""
         (hidden, gains), (moved, _) = self._hidden(nodes), self._hidden(shift)
-        change[:, : gains.size] = self.nonlinearity.change(hidden, moved) / gains
-        return change
+        change, slopes = np.zeros_like(nodes), np.zeros_like(nodes)
+        response = self.nonlinearity.response(hidden, moved)
+        change[:, : gains.size], slopes[:, : gains.size] = response[0] / gains, response[1]
+        return change, slopes
 
     def _into_nodes(self, currents):
         """Currents (n, 2 K) into the outputs as those into all nodes of the passive network."""

@@ -360,6 +360,7 @@ def test_full_intervals_are_no_limits_to_adaptive_training(rng, cue_noise):
         ({"loss": "logistic", "activation": "tanh"}, "loss='logistic'.*activation='tanh'"),
         ({"optimizer": "sgd"}, "optimizer='sgd'"),
         ({"steps": 0}, "steps is 0"),
+        ({"tolerance": -1.0}, "tolerance is -1.0"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0"),
         ({"batch": 0.0}, "batch is 0.0"),
         ({"batch": 1.5}, "batch is 1.5"),
@@ -371,6 +372,7 @@ def test_full_intervals_are_no_limits_to_adaptive_training(rng, cue_noise):
 )
 def test_bad_settings(settings, message):
     for fit in (
+        lambda memory: memory.check_parameters(),
         lambda memory: memory.fit(np.ones((2, 4))),
         lambda memory: fit_batch([memory], np.ones((1, 2, 4))),
     ):

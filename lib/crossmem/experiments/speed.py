@@ -1,7 +1,6 @@
 """Benchmarks of training: against the machine's limit and against PyTorch."""
 
 import contextlib
-import importlib.util
 import math
 import platform
 import time
@@ -15,10 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
+from crossmem.experiments.torch_loop import TorchMemory, has_torch, one_thread
 from crossmem.labels import quantity
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
 from crossmem.networks.base import check_limits
-from crossmem.networks.network import Layer, cosine
+from crossmem.networks.network import cosine
 from crossmem.networks.noise import flipped_cues, shuffled_batches
 from crossmem.networks.training import Recipe, Trainer
 from crossmem.randomness import generator
@@ -260,54 +260,6 @@ def step_growth(neuron_counts, pattern_counts, *, steps):
     return xr.Dataset({"seconds": seconds, "bytes": peak}, coords)
 
 
-def has_torch():
-    """Whether PyTorch, which nothing else here needs, is installed."""
-    return importlib.util.find_spec("torch") is not None
-
-
-class TorchMemory(AdaptiveMemory):
-    """The same network, trained by the plain PyTorch loop of the published recipe.
-
-    It starts from the weights that `AdaptiveMemory` draws for its seed, and takes only what that
-    recipe has: RMSprop on clean patterns, no biases, free weights.
-    """
-
-    def check_parameters(self):
-        super().check_parameters()
-        published = self.optimizer in (None, "rmsprop") and self.unroll == 1
-        if not self.hidden or any(self.noise_levels()) or self.bias or not published:
-            raise ValueError(
-                "the PyTorch loop trains a stack by RMSprop on clean patterns without biases: "
-                "give hidden sizes, and leave cue_noise, bias and optimizer out"
-            )
-
-    def _learn(self, patterns, limits):
-        if not all(np.isinf(limit.low).all() for limit in limits):
-            raise ValueError("the PyTorch loop knows no limits of the weights: leave them out")
-        import torch
-
-        recipe, rng = self.recipe(limits), np.random.default_rng(self.seed)
-        modules = []
-        for limit in limits:
-            linear = torch.nn.Linear(limit.shape[1], limit.shape[0], bias=False)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(initial_weights(limit.shape, rng)))
-            modules += [linear, torch.nn.Tanh()]
-        network = torch.nn.Sequential(*modules)
-        targets, mean_square = torch.from_numpy(patterns), torch.nn.MSELoss()
-        optimizer = torch.optim.RMSprop(network.parameters(), lr=recipe.learning_rate)
-        for step in range(recipe.steps + 1):
-            optimizer.zero_grad()
-            loss = mean_square(network(targets), targets)
-            self.loss_, self.steps_ = loss.item(), step
-            if self.loss_ < recipe.tolerance or step == recipe.steps:
-                break
-            loss.backward()
-            optimizer.step()
-        weights = [module.weight.detach().numpy().copy() for module in modules[::2]]
-        return [Layer(w, np.zeros(len(w), np.float32)) for w in weights]
-
-
 class NearestPattern:
     """Recalls the stored pattern at the least distance from a cue: the yardstick for a memory."""
 
@@ -415,18 +367,37 @@ def cue_cosine(setup, stored, seed):
     return cosine(setup.corrupt(stored, rng), stored).mean()
 
 
-@contextlib.contextmanager
-def one_thread():
-    """One thread for BLAS, and for PyTorch if it is installed."""
-    with threadpool_limits(1):
-        if not has_torch():
-            yield
-            return
-        import torch
+def recall_seconds(setup, *, batch, most, repeats):
+    """Time of a recall on one thread of this processor, of one cue at a time and in a batch.
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+    Parameters
+    ----------
+    setup : Setup
+        What is stored, by what network, and how long a cue by itself may take to come to rest.
+    batch : int
+        Cues that are recalled at once; the first 20 of them are recalled one by one too.
+    most : int
+        Iterations of the batch, which its last cue to rest would set otherwise.
+    repeats : int
+        Timings of each recall, of which the shortest counts.
+
+    Returns
+    -------
+    xarray.DataArray (way,)
+        Seconds per cue, "one cue" and "batch".
+    """
+    stored, rng = setup.stored(0), generator(0, "processor")
+    many = setup.corrupt(np.resize(stored, (batch, setup.neurons)), rng)
+    ways = {
+        "one cue": ([cue[None] for cue in many[:20]], setup.iterations),
+        "batch": ([many], most),
+    }
+    seconds = []
+    with one_thread():
+        memory = setup.memory(0).fit(stored)
+        for groups, limit in ways.values():
+            recalls = [partial(memory.recall, cues, iterations=limit) for cues in groups]
+            shortest = [best_seconds(recall, repeats) for recall in recalls]
+            seconds.append(sum(shortest) / sum(map(len, groups)))
+    seconds = quantity(seconds, "s", "time per recall on one processor core", "way")
+    return xr.DataArray(seconds, coords={"way": list(ways)})

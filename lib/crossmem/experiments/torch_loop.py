@@ -1,0 +1,75 @@
+"""The published training as a plain PyTorch loop, to compare with; PyTorch is optional."""
+
+import contextlib
+import importlib.util
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from crossmem.networks.adaptive import AdaptiveMemory, initial_weights
+from crossmem.networks.network import Layer
+
+
+def has_torch():
+    """Whether PyTorch, which nothing else here needs, is installed."""
+    return importlib.util.find_spec("torch") is not None
+
+
+class TorchMemory(AdaptiveMemory):
+    """The same network, trained by the plain PyTorch loop of the published recipe.
+
+    It starts from the weights that `AdaptiveMemory` draws for its seed, and takes only what that
+    recipe has: RMSprop on clean patterns, no biases, free weights.
+    """
+
+    def check_parameters(self):
+        super().check_parameters()
+        published = self.optimizer in (None, "rmsprop") and self.unroll == 1
+        if not self.hidden or any(self.noise_levels()) or self.bias or not published:
+            raise ValueError(
+                "the PyTorch loop trains a stack by RMSprop on clean patterns without biases: "
+                "give hidden sizes, and leave cue_noise, bias and optimizer out"
+            )
+
+    def _learn(self, patterns, limits):
+        if not all(np.isinf(limit.low).all() for limit in limits):
+            raise ValueError("the PyTorch loop knows no limits of the weights: leave them out")
+        import torch
+
+        recipe, rng = self.recipe(limits), np.random.default_rng(self.seed)
+        modules = []
+        for limit in limits:
+            linear = torch.nn.Linear(limit.shape[1], limit.shape[0], bias=False)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(initial_weights(limit.shape, rng)))
+            modules += [linear, torch.nn.Tanh()]
+        network = torch.nn.Sequential(*modules)
+        targets, mean_square = torch.from_numpy(patterns), torch.nn.MSELoss()
+        optimizer = torch.optim.RMSprop(network.parameters(), lr=recipe.learning_rate)
+        for step in range(recipe.steps + 1):
+            optimizer.zero_grad()
+            loss = mean_square(network(targets), targets)
+            self.loss_, self.steps_ = loss.item(), step
+            if self.loss_ < recipe.tolerance or step == recipe.steps:
+                break
+            loss.backward()
+            optimizer.step()
+        weights = [module.weight.detach().numpy().copy() for module in modules[::2]]
+        return [Layer(w, np.zeros(len(w), np.float32)) for w in weights]
+
+
+@contextlib.contextmanager
+def one_thread():
+    """One thread for BLAS, and for PyTorch if it is installed."""
+    with threadpool_limits(1):
+        if not has_torch():
+            yield
+            return
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)

@@ -83,6 +83,13 @@ def test_an_unknown_name_is_met_with_the_nearest(name, meant):
         Setup().at(**{name: 1})
 
 
+def test_a_training_is_checked_before_it_meets_a_setup():
+    with pytest.raises(ValueError, match="optimizer='adm'.*'adam'"):
+        Training("adm")
+    with pytest.raises(ValueError, match="steps is 0.*at least 1"):
+        Training(steps=0)
+
+
 # Where values go
 
 

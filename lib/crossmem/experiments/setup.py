@@ -10,7 +10,6 @@ from crossmem.checks import (
     check_count,
     check_fault_rates,
     check_not_negative,
-    check_positive,
     check_rate,
     nearest,
 )
@@ -23,7 +22,6 @@ from crossmem.networks.rules import (
     PseudoInverseMemory,
     StorkeyMemory,
 )
-from crossmem.networks.training import OPTIMIZERS
 from crossmem.patterns import SOURCES, add_gaussian_noise, flip_bits, image_side, load_patterns
 from crossmem.randomness import generator
 
@@ -48,7 +46,7 @@ class Training:
     Raises
     ------
     TypeError, ValueError
-        For a value out of range. Whether the noise suits the neurons, `Setup` knows.
+        For a value out of range; `Setup` knows whether noise and batch suit the memory.
     """
 
     optimizer: str | None = None
@@ -62,12 +60,7 @@ class Training:
     def __post_init__(self):
         if isinstance(self.cue_noise, list | np.ndarray):  # as parameter files have it
             object.__setattr__(self, "cue_noise", tuple(np.asarray(self.cue_noise).tolist()))
-        if self.optimizer is not None:
-            check_choice(self.optimizer, "optimizer", OPTIMIZERS)
-        if self.learning_rate is not None:
-            check_positive(self.learning_rate, "learning_rate", 1e-3)
-        if self.steps is not None:
-            check_count(self.steps, "steps")
+        AdaptiveMemory(**asdict(self)).recipe([])
 
 
 @dataclass(frozen=True)

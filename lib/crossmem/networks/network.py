@@ -89,7 +89,7 @@ class Network:
 
     def __post_init__(self):
         check_choice(self.activation, "activation", ACTIVATIONS)
-        object.__setattr__(self, "unroll", check_count(self.unroll, "unroll"))
+        check_count(self.unroll, "unroll")
         layers = () if isinstance(self.layers, Layer) else tuple(self.layers)
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise TypeError(

@@ -379,6 +379,7 @@ def test_an_order_of_updates_needs_a_generator():
         ([], {}, r"list of \[\]"),
         (EXCHANGE.layers[0], {}, "layers is a Layer"),
         (["weights"], {}, "'str'"),
+        (HebbianMemory(), {}, "layers is a HebbianMemory"),
         (random_layers(np.random.default_rng(0), (4, 3, 5)), {}, "layer 0 takes 4 .* gives 5"),
         (random_layers(np.random.default_rng(0), (4, 3)), {}, "layer 0 takes 4 .* gives 3"),
         (EXCHANGE.layers, {"activation": "relu"}, "activation='relu'.*'sign'"),

@@ -1,5 +1,6 @@
 """Recall: a stack of layers fed back onto itself until the state stays where it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,7 +91,7 @@ class Network:
     def __post_init__(self):
         check_choice(self.activation, "activation", ACTIVATIONS)
         check_count(self.unroll, "unroll")
-        layers = () if isinstance(self.layers, Layer) else tuple(self.layers)
+        layers = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise TypeError(
                 f"layers is a {type(self.layers).__name__} of {[type(x).__name__ for x in layers]};"

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
+from crossmem import experiments
 from crossmem.experiments.setup import RULES, Setup, Training, hidden_sizes
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import check_limits
@@ -88,6 +89,38 @@ def test_a_training_is_checked_before_it_meets_a_setup():
         Training("adm")
     with pytest.raises(ValueError, match="steps is 0.*at least 1"):
         Training(steps=0)
+
+
+CHIP, MASKS = ["stuck_off", "stuck_on"], ["masked_fraction", "programming_error"]
+RULE, TANH = {"rule": "storkey"}, {"activation": "tanh"}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "own", "ignored"),
+    [
+        ("stored_quality", {"seeds": [0]}, CHIP),
+        ("storage_capacity", {"seed": 0}, [*CHIP, "programming_error"]),
+        ("attractors", {"levels": [0.1], "seed": 0}, [*CHIP, *MASKS, "flip_rate"]),
+        ("recall_trace", {"update": "synchronous", "seed": 0}, [*CHIP, "programming_error"]),
+        ("update_schemes", {"seed": 0}, [*CHIP, "programming_error", TANH]),
+        ("chip_recall", {"seed": 0}, MASKS),
+        ("half_broken", {"limits": "none", "seed": 0}, [*MASKS, {"layers": 2}, TANH]),
+        ("analog_recall", {"chips": [], "seed": 0}, MASKS),
+        ("drifted_recall", {"times": [1.0], "seed": 0}, MASKS),
+        ("variant_quality", {"variant": "clean cues", "seed": 0}, [*CHIP, *MASKS, RULE, TANH]),
+        (
+            "chip_capacity",
+            {"way": "ideal", "stuck_fraction": 0.1, "on_share": 0.5, "noisy": None, "seed": 0},
+            [*CHIP, *MASKS, {"layers": 2}, TANH],
+        ),
+    ],
+)
+def test_what_an_experiment_would_ignore_is_refused(experiment, own, ignored):
+    for change in ignored:
+        change = {change: 0.25} if isinstance(change, str) else change
+        (name,) = change
+        with pytest.raises(ValueError, match=f"{name}=.*use {name}="):
+            getattr(experiments, experiment)(Setup(neurons=16).at(**change), **own)
 
 
 # Where values go

@@ -10,6 +10,7 @@ from crossmem.deploy.ir_drop import compensate_ir_drop
 from crossmem.deploy.programming import program
 from crossmem.experiments.chip import train_on_chip
 from crossmem.experiments.quality import setup_quality
+from crossmem.experiments.setup import NO_MASKS
 from crossmem.labels import labelled, quantity
 from crossmem.randomness import generator
 
@@ -36,6 +37,7 @@ def analog_recall(setup, *, chips, remedy="none", seed):
     dict
         ``cosine`` and ``worst_cosine`` of the recalled patterns, by chip.
     """
+    setup.require(**NO_MASKS)
     key = (seed, setup.neurons, setup.n_patterns, setup.layers)
     stored = setup.stored(seed)
     memory, crossbars = train_on_chip(setup, stored, generator(seed, "analog chip", *key), seed)
@@ -82,6 +84,7 @@ def drifted_recall(
     dict
         ``cosine`` by time, and ``recalibrated``: the same with `deploy.drift.recalibrated`.
     """
+    setup.require(**NO_MASKS)
     peripherals = Peripherals(bits, bits, read_noise, wire_resistance)
     key = (seed, setup.neurons, setup.n_patterns, setup.layers)
     stored, rng = setup.stored(seed), generator(seed, "drifting chip", *key)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from crossmem.analysis.theory import RECALLED
+from crossmem.experiments.setup import NO_CHIP, NO_MASKS
 from crossmem.labels import labelled, quantity
 from crossmem.networks.network import cosine
 from crossmem.networks.stability import (
@@ -26,7 +27,7 @@ def attractors(setup, *, levels, seed):
     Parameters
     ----------
     setup : Setup
-        Allow more iterations than recall does, so that slow ones can end.
+        Without corruption of its own; with more iterations than recall has, so that slow ones end.
     levels : list of float
         Corruptions of the cues: flip rates for sign neurons, of which 0.5 is a random start, or
         noise for tanh neurons.
@@ -38,6 +39,7 @@ def attractors(setup, *, levels, seed):
         ``share`` of the recalls by level and outcome, mean ``settling`` time of those that rest,
         and by stored pattern the spectral ``norm`` and ``radius`` of the Jacobian there.
     """
+    setup.require(**NO_CHIP, **NO_MASKS, flip_rate=0.0, noise=0.0)
     stored = setup.stored(seed)
     network = setup.memory(seed).fit(stored).network_
     share, settling = [], []
@@ -90,6 +92,7 @@ def recall_trace(setup, *, update, seed):
         ``cosine`` with the stored pattern, mean over patterns, by iteration; ``state`` of the
         first patterns by iteration.
     """
+    setup.require(**NO_CHIP, programming_error=0.0)
     stored = setup.stored(seed)
     network = setup.memory(seed).fit(stored, limits=setup.masked_limits(seed)).network_
     cues = setup.corrupt(stored, generator(seed, "trace", setup.neurons, setup.n_patterns))

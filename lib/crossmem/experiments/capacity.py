@@ -6,6 +6,7 @@ import numpy as np
 
 from crossmem.analysis import theory
 from crossmem.analysis.capacity import CRITERIA, CapacitySearch
+from crossmem.experiments.setup import NO_CHIP
 from crossmem.labels import labelled, quantity
 from crossmem.patterns import image_side, load_patterns
 from crossmem.randomness import generator
@@ -55,6 +56,7 @@ def storage_capacity(
         ``capacity`` by criterion, the number of ``trainings`` it took, and the ``devices`` of the
         network: two per weight.
     """
+    setup.require(**NO_CHIP, programming_error=0.0)
     search = CapacitySearch(
         lambda: setup.memory(seed),
         setup.pool(seed),

@@ -2,6 +2,7 @@
 
 from crossmem.checks import check_choice
 from crossmem.deploy.programming import program
+from crossmem.experiments.setup import NO_MASKS
 from crossmem.labels import quantity
 from crossmem.networks.network import cosine
 from crossmem.networks.stability import energy
@@ -38,6 +39,7 @@ def chip_recall(setup, *, seed):
         dimensions if there are several; expected and measured products of the cues on the first;
         every state with its cosine similarity and, for a single layer, its energy.
     """
+    setup.require(**NO_MASKS)
     rng, size = generator(seed, "chip", setup.neurons), image_side(setup.neurons)
     stored = one_of_each(setup.source, size=size, binary=setup.binary, rng=rng)
     cues = setup.corrupt(stored, rng)
@@ -67,12 +69,12 @@ def chip_recall(setup, *, seed):
 
 
 def half_broken(setup, *, limits, seed):
-    """Ten digits on a faulty chip: the story of the first notebook, for one more chip.
+    """One pattern of each class on a faulty chip, by what the training knows of its faults.
 
     Parameters
     ----------
     setup : Setup
-        Its number of patterns is not used.
+        One layer of sign neurons. Its number of patterns is not used.
     limits : {"intervals", "masked", "none"}
         What the training knows of the faults: what each pair can still reach, that touched pairs
         are zero (the paper's rule), or nothing.
@@ -83,6 +85,7 @@ def half_broken(setup, *, limits, seed):
     dict
         ``cosine`` similarity of each digit as recalled by the chip.
     """
+    setup.require(**NO_MASKS, layers=1, activation="sign")
     check_choice(limits, "limits", ("intervals", "masked", "none"))
     rng = generator(seed, "half broken", setup.neurons)
     digits = one_of_each(setup.source, size=image_side(setup.neurons), rng=rng)

@@ -18,6 +18,7 @@ from crossmem.deploy.programming import (
     with_bias_correction,
 )
 from crossmem.experiments.capacity import capacities
+from crossmem.experiments.setup import NO_CHIP, NO_MASKS
 from crossmem.labels import labelled
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import AssociativeMemory
@@ -149,7 +150,7 @@ def chip_capacity(
     Parameters
     ----------
     setup : Setup
-        One layer, and its published training. Its rates of stuck devices are not used.
+        One layer of sign neurons, and its published training.
     way : str
         Key of `WAYS`.
     stuck_fraction : float
@@ -170,6 +171,7 @@ def chip_capacity(
     dict
         ``capacity`` by criterion, and the number of ``trainings`` it took.
     """
+    setup.require(**NO_CHIP, **NO_MASKS, layers=1, activation="sign")
     chosen, neurons = WAYS[check_choice(way, "way", WAYS)], setup.neurons
     rates = stuck_rates(stuck_fraction, on_share)
     rng = generator(seed, "chip with faulty devices", neurons)

@@ -2,6 +2,7 @@
 
 from crossmem.analysis.capacity import recall_quality
 from crossmem.deploy.programming import with_programming_error
+from crossmem.experiments.setup import NO_CHIP
 from crossmem.labels import labelled
 from crossmem.networks.adaptive import fit_batch
 from crossmem.networks.network import as_network
@@ -24,6 +25,7 @@ def stored_quality(setup, *, seeds):
     """
     if not isinstance(seeds, list | tuple) or not seeds:
         raise ValueError(f"seeds={seeds!r} must be a list of at least one, such as [0, 1, 2]")
+    setup.require(**NO_CHIP)
     memories = [setup.memory(seed) for seed in seeds]
     stored = [setup.stored(seed) for seed in seeds]
     fit_batch(memories, stored, limits=[setup.masked_limits(seed) for seed in seeds])

@@ -32,6 +32,9 @@ RULES = {
     "equilibrium": EquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
+# What an experiment requires that has no crossbars, or that has them instead of masks.
+NO_CHIP = {"stuck_off": 0.0, "stuck_on": 0.0}
+NO_MASKS = {"masked_fraction": 0.0, "programming_error": 0.0}
 # Random patterns to draw from, per neuron: more than any memory holds (Gardner's bound is 2).
 RANDOM_POOL = 3
 
@@ -178,6 +181,21 @@ class Setup:
         if training:
             outer["training"] = replace(outer.get("training", self.training), **training)
         return replace(self, **outer)
+
+    def require(self, **values):
+        """Refuse values that an experiment would ignore, such as faults that it does not have.
+
+        Parameters
+        ----------
+        **values
+            The only value that the experiment can take, by parameter.
+        """
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is nothing that this experiment takes into "
+                    f"account: use {name}={value!r}"
+                )
 
     @property
     def binary(self):

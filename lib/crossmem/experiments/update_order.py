@@ -3,6 +3,7 @@
 import numpy as np
 
 from crossmem.checks import check_count
+from crossmem.experiments.setup import NO_CHIP
 from crossmem.labels import labelled
 from crossmem.networks.network import UPDATES, activate, cosine
 from crossmem.networks.stability import settling_time
@@ -18,7 +19,7 @@ def update_schemes(setup, *, seed):
     Parameters
     ----------
     setup : Setup
-        With at least 2 iterations.
+        Of sign neurons, with at least 2 iterations.
     seed : int
 
     Returns
@@ -29,6 +30,7 @@ def update_schemes(setup, *, seed):
         change; ``changes`` of single neurons on the way; the ``oscillating`` share of recalls that
         end in a cycle of period two.
     """
+    setup.require(**NO_CHIP, activation="sign", programming_error=0.0)
     iterations, neurons = check_count(setup.iterations, "iterations", least=2), setup.neurons
     stored = setup.stored(seed)
     network = setup.memory(seed).fit(stored, limits=setup.masked_limits(seed)).network_

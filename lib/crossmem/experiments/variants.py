@@ -1,9 +1,11 @@
 """Variants of the training on noisy cues, with the same batch, rate and steps."""
 
 import numpy as np
+import xarray as xr
 
 from crossmem.checks import check_choice, check_count
-from crossmem.experiments.quality import setup_quality
+from crossmem.experiments.quality import setup_quality, stored_quality
+from crossmem.experiments.setup import NO_CHIP, NO_MASKS
 from crossmem.labels import quantity
 from crossmem.networks.adaptive import AdaptiveMemory, descend, initial_weights
 from crossmem.networks.base import check_limits, normalised_layer
@@ -54,6 +56,7 @@ def variant_quality(setup, *, variant, seed):
     ValueError
         For an unknown variant or fewer than two patterns.
     """
+    setup.require(**NO_CHIP, **NO_MASKS, rule="adaptive", activation="sign")
     check_choice(variant, "variant", VARIANTS)
     count = check_count(setup.n_patterns, "n_patterns", least=2)
     stored = setup.stored(seed).astype(np.float32)
@@ -93,3 +96,26 @@ def variant_memory(memory, variant, limits):
         settings["cue_noise"] = 0.0
     kind = MixedNoiseMemory if variant == "mixed noise" else AdaptiveMemory
     return kind(**settings)
+
+
+def first_noise_quality(setup, *, first_noise, seeds):
+    """Recall after training on cues whose noise starts at another level, see `stored_quality`.
+
+    Parameters
+    ----------
+    setup : Setup
+        Trained on noisy cues. The last level keeps its proportion to the first.
+    first_noise : float
+        Corruption of the training cues at the first step.
+    seeds : list of int
+
+    Returns
+    -------
+    dict
+        ``cosine`` by recall and seed: after one pass through the network and after all iterations.
+    """
+    first, last = setup.memory(0).noise_levels()
+    setup = setup.at(cue_noise=(first_noise, first_noise * (last / first)))
+    read = {"one pass": setup.at(iterations=setup.training.unroll), "all iterations": setup}
+    found = [stored_quality(setup, seeds=seeds)["cosine"] for setup in read.values()]
+    return {"cosine": xr.concat(found, xr.Variable("recall", list(read)))}

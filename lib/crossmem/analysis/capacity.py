@@ -18,9 +18,9 @@ from crossmem.patterns import check_patterns
 
 # Typical exponents of the shortfall from perfect recall against the number of patterns.
 EXPONENT = {"mean": 4.0, "worst_pattern": 2.8}
-WIDEST_STEP = 3.0  # between a number tried and the next
 CRITERIA = tuple(EXPONENT)
-LEAST_STEP = 0.02  # relative: a smaller one would not pass the scatter of the recall quality
+WIDEST_STEP = 3.0  # largest factor between one number tried and the next
+LEAST_STEP = 0.02  # smallest relative step: the scatter of the recall quality hides smaller ones
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
 
 
 class CapacitySearch:
-    """Trains memories of growing numbers of patterns, each number at most once.
+    """Trains memories of different numbers of patterns, each number at most once.
 
     The patterns of a smaller number are among those of a larger one, and the cues of a number do
     not depend on which numbers were tried before.
@@ -124,7 +124,7 @@ class CapacitySearch:
         return self.qualities[count]
 
     def _recall(self, network, patterns):
-        # Without weights every state stays as it is: a clean cue would count as recalled.
+        # Without weights every state stays as it is, so that even clean cues would seem recalled.
         if not any(layer.weights.any() for layer in network.layers):
             return Quality(0.0, 0.0)
         rng = np.random.default_rng([self.cue_seed, len(patterns)])
@@ -139,13 +139,13 @@ class CapacitySearch:
         threshold : float
             Cosine similarity that counts as recalled; the paper's is 0.99.
         criterion : {"mean", "worst_pattern"}
-            Whether the mean over the patterns or every one must reach it.
+            Whether the mean over the patterns must reach it, or each pattern.
         guess : int, optional
             First number tried, if none was yet; an eighth of the neurons by default.
         resolution : float
             The search ends once the largest number recalled and the smallest not recalled differ
-            by less than this share (or by 1); the capacity is interpolated between them. With 0 it
-            is exact, if recall worsens with every pattern more.
+            by at most this share of the former (or by 1); the capacity is interpolated between
+            them. With 0 it is exact, if recall worsens with every additional pattern.
 
         Returns
         -------
@@ -181,8 +181,8 @@ class CapacitySearch:
 class Bracket:
     """The numbers of patterns between which a capacity lies, and the number to try next.
 
-    The shortfall from perfect recall grows about like a power of the number of patterns. The
-    search follows this law where bisection would take the middle, to need fewer trials.
+    The shortfall from perfect recall grows roughly as a power of the number of patterns. The search
+    follows this law, which takes fewer trials than bisection.
 
     Parameters
     ----------
@@ -211,9 +211,9 @@ class Bracket:
         return gap <= 1 or (self.high <= self.top and gap <= resolution * self.low)
 
     def add(self, trial, quality):
-        """Take in the quality of recall of a number between the ends."""
-        # Perfect recall says little of how far the capacity is, and a shortfall on the threshold
-        # has no logarithm to divide by: both are kept away from.
+        """Note the recall quality of a number between the ends; it becomes one of them."""
+        # Perfect recall does not tell how far away the capacity is, and a shortfall at the
+        # threshold has the logarithm 0, by which `crossing` cannot divide: both are cut off.
         recalled = quality >= self.threshold
         self._recalled.append(recalled)
         shortfall = (1.0 - quality) / max(1.0 - self.threshold, 1e-9)
@@ -233,9 +233,10 @@ class Bracket:
     def next_trial(self, resolution, guess):
         """The number to try next, between the ends; ``guess`` if none was tried.
 
-        It lies a little beyond the crossing, as seen from the nearer end, so that a right law moves
-        the farther end close. While an end is missing, the steps towards it grow with every trial.
-        After three trials in a row on the same side, the law is wrong: the middle is tried.
+        It lies a little beyond the crossing, as seen from the nearer end: if the law holds, the
+        trial brings the farther end close. While one end is missing, the steps towards it grow with
+        every trial. After three trials in a row on one side the law does not hold, and the
+        geometric middle is tried.
         """
         if not self._recalled:
             return guess
@@ -243,7 +244,7 @@ class Bracket:
         resolution = max(resolution, LEAST_STEP)
         if self.low and self.high <= self.top:
             step = (1.0 + resolution) ** 0.25
-            if len(set(self._recalled[-3:])) == 1:  # three, since both sides were met
+            if len(set(self._recalled[-3:])) == 1:
                 trial = np.sqrt(self.low * self.high)
             else:
                 upwards = crossing**2 < self.low * self.high

@@ -25,7 +25,7 @@ def analog_recall(setup, *, chips, remedy="none", seed):
     ----------
     setup : Setup
     chips : list of lists
-        What the chip is made of: bits of the input and of the output converters (None: exact),
+        Seven values for each chip: bits of the input and of the output converters (None: exact),
         read noise in µS and line resistance in Ω, as in `Peripherals`; then seconds since
         programming, and the mean and spread of the drift exponent, as in `deploy.drift.drift`.
     remedy : str
@@ -36,27 +36,38 @@ def analog_recall(setup, *, chips, remedy="none", seed):
     -------
     dict
         ``cosine`` and ``worst_cosine`` of the recalled patterns, by chip.
+
+    Raises
+    ------
+    ValueError
+        For a chip of another number of values, or values out of range.
     """
     setup.require(**NO_MASKS)
+    for chip in chips:
+        if len(chip) != 7:
+            raise ValueError(
+                f"the chip {chip} has {len(chip)} values: give 7, from converter bits to drift"
+            )
+    parts = [(Peripherals(*chip[:4]), *chip[4:]) for chip in chips]
     key = (seed, setup.neurons, setup.n_patterns, setup.layers)
     stored = setup.stored(seed)
     memory, crossbars = train_on_chip(setup, stored, generator(seed, "analog chip", *key), seed)
 
     @functools.cache
-    def written(*parts):
+    def written(peripherals):
         """A chip with these peripherals, and its crossbars; many differ in their drift alone."""
-        peripherals, own = Peripherals(*parts), copy.deepcopy(crossbars)
+        own = copy.deepcopy(crossbars)
         prepared = compensate_ir_drop(memory, own, peripherals.wire_resistance, remedy)
         on_chip = program(prepared, own, generator(seed, "analog programming", *key))
         reads = generator(seed, "analog reads", *key)
         return with_peripherals(on_chip, own, peripherals, stored, reads), own
 
     found = []
-    for *parts, age, nu, nu_spread in chips:
-        network, own = copy.deepcopy(written(*parts))  # so that each chip's reads begin alike
+    for peripherals, age, nu, nu_spread in parts:
+        network, own = copy.deepcopy(written(peripherals))  # so that each chip's reads begin alike
         if age:
             conductances = _drifts(own, [age], nu, nu_spread, key)[0]
-            network = drifted(network, own, conductances, parts[-1])
+            network = drifted(network, own, conductances, peripherals.wire_resistance)
         found.append(setup_quality(setup, network, stored, seed))
     worst = [quality.worst_pattern for quality in found]
     return {

@@ -3,9 +3,10 @@
 import numpy as np
 
 from crossmem.analysis.theory import RECALLED
+from crossmem.checks import check_choice
 from crossmem.experiments.setup import NO_CHIP, NO_MASKS
 from crossmem.labels import labelled, quantity
-from crossmem.networks.network import cosine
+from crossmem.networks.network import UPDATES, cosine
 from crossmem.networks.stability import (
     is_fixed_point,
     settling_time,
@@ -40,11 +41,12 @@ def attractors(setup, *, levels, seed):
         and by stored pattern the spectral ``norm`` and ``radius`` of the Jacobian there.
     """
     setup.require(**NO_CHIP, **NO_MASKS, flip_rate=0.0, noise=0.0)
+    corruption = "flip_rate" if setup.binary else "noise"
+    setups = [setup.at(**{corruption: level}) for level in levels]
     stored = setup.stored(seed)
     network = setup.memory(seed).fit(stored).network_
     share, settling = [], []
-    for level in levels:
-        corrupted = setup.at(**{"flip_rate" if setup.binary else "noise": level})
+    for level, corrupted in zip(levels, setups, strict=True):
         rng = generator(seed, "attractors", setup.neurons, setup.n_patterns, level)
         starts = corrupted.corrupt(np.tile(stored, (setup.cues, 1)), rng)
         trace = network.recall(starts, iterations=setup.iterations, trace=True)
@@ -93,6 +95,7 @@ def recall_trace(setup, *, update, seed):
         first patterns by iteration.
     """
     setup.require(**NO_CHIP, programming_error=0.0)
+    check_choice(update, "update", UPDATES)
     stored = setup.stored(seed)
     network = setup.memory(seed).fit(stored, limits=setup.masked_limits(seed)).network_
     cues = setup.corrupt(stored, generator(seed, "trace", setup.neurons, setup.n_patterns))

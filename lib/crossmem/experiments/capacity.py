@@ -11,8 +11,9 @@ from crossmem.labels import labelled, quantity
 from crossmem.patterns import image_side, load_patterns
 from crossmem.randomness import generator
 
-# Where capacity searches start, fitted to some: by rule, or for adaptive training without and with
-# a hidden layer, on clean cues, noisy cues, and those through two updates. Images gain with size.
+# Patterns per neuron at which a search starts, fitted to earlier ones: by rule; for adaptive
+# training by kind of patterns, without and with a hidden layer, each on clean cues, on noisy cues
+# and on noisy cues through two updates. The loads of images grow with their size.
 FIRST_LOAD = {
     "hebbian": 0.1,
     "storkey": 0.1,

@@ -26,10 +26,6 @@ def costs():
     return speed.recipe_costs(GREY, recipes=RECIPES, seeds=2)
 
 
-def test_the_processor_has_a_name():
-    assert speed.processor() == speed.processor().strip() != ""
-
-
 # A training
 
 
@@ -113,6 +109,25 @@ def test_memory_grows_by_five_arrays_of_weights_and_three_of_patterns():
     weights = growth - 4 * 3 * growth["neurons"] * growth["n_patterns"]
     per_weight = weights.diff("neurons") / (4 * (128**2 - 64**2))
     np.testing.assert_allclose(per_weight, 5, rtol=0.1)
+
+
+# A recall
+
+
+def test_a_recall_is_timed_cue_by_cue_and_as_a_batch(monkeypatch):
+    """By a clock that charges three seconds for a call and one for each cue in it."""
+    called = []
+
+    def clock(recall, repeats):
+        (cues,) = recall.args
+        called.append((recall.keywords["iterations"], len(cues), repeats))
+        return 3.0 + len(cues)
+
+    monkeypatch.setattr(speed, "best_seconds", clock)
+    setup = Setup(neurons=16, n_patterns=3, rule="hebbian", iterations=7)
+    found = speed.recall_seconds(setup, batch=30, most=2, repeats=5)
+    assert called == [(7, 1, 5)] * 20 + [(2, 30, 5)]
+    assert found.sel(way="one cue") == 4 and found.sel(way="batch") == pytest.approx(33 / 30)
 
 
 # Recipes

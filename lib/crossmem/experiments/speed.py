@@ -1,12 +1,9 @@
-"""Benchmarks of training: against the machine's limit and against PyTorch."""
+"""Times of training and recall: against the machine's limit and against PyTorch."""
 
-import contextlib
 import math
-import platform
 import time
 import tracemalloc
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -15,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
 from crossmem.experiments.torch_loop import TorchMemory, has_torch, one_thread
-from crossmem.labels import quantity
+from crossmem.labels import labelled, quantity
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
 from crossmem.networks.base import check_limits
 from crossmem.networks.network import cosine
@@ -51,15 +48,6 @@ def best_seconds(function, repeats=5, clock=time.perf_counter):
 #: As `best_seconds` in processor time, which leaves out what other programs took. For work on one
 #: thread only: several would add up.
 best_cpu_seconds = partial(best_seconds, clock=time.process_time)
-
-
-def processor():
-    """Name of the processor: its model where Linux tells it, else what Python knows of it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def product_rate(size=2048, repeats=5):
@@ -399,5 +387,4 @@ def recall_seconds(setup, *, batch, most, repeats):
             recalls = [partial(memory.recall, cues, iterations=limit) for cues in groups]
             shortest = [best_seconds(recall, repeats) for recall in recalls]
             seconds.append(sum(shortest) / sum(map(len, groups)))
-    seconds = quantity(seconds, "s", "time per recall on one processor core", "way")
-    return xr.DataArray(seconds, coords={"way": list(ways)})
+    return labelled(seconds, "s", "time per recall on one processor core", way=list(ways))

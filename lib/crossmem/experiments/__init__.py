@@ -10,7 +10,7 @@ from crossmem.experiments.capacity import storage_capacity
 from crossmem.experiments.chip import chip_recall, half_broken
 from crossmem.experiments.pairs import chip_capacity
 from crossmem.experiments.quality import stored_quality
-from crossmem.experiments.setup import RULES, Setup, Training, hidden_sizes
+from crossmem.experiments.setup import RULES, Setup, Training
 from crossmem.experiments.update_order import update_schemes
 from crossmem.experiments.variants import variant_quality
 
@@ -25,7 +25,6 @@ __all__ = [
     "chip_recall",
     "drifted_recall",
     "half_broken",
-    "hidden_sizes",
     "recall_trace",
     "storage_capacity",
     "stored_quality",

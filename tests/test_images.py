@@ -68,8 +68,8 @@ def publish(tmp_path, monkeypatch, tiny_set):
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
 
-    def files(names, online=True, arrays=tiny_set):
-        contents = [idx(array) for array in arrays]
+    def files(names, online=True):
+        contents = [idx(array) for array in tiny_set]
         for name, data in zip(names, contents, strict=True):
             (folder / name).write_bytes(data)
         # The first mirror never answers, so every test also passes on to the next.
@@ -168,31 +168,6 @@ def test_read_idx_by_hand(tmp_path):
     path = tmp_path / "tiny.gz"
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])))
     np.testing.assert_array_equal(images.read_idx(path), [[1, 2, 3], [4, 5, 6]])
-
-
-@pytest.mark.parametrize(
-    "content,message",
-    [
-        (gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 4, 1, 2])), "2 bytes.*announces 4"),
-        (gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 1, 1, 2])), "2 bytes.*announces 1"),
-        (gzip.compress(bytes([0, 0, 13, 1, 0, 0, 0, 0])), "no IDX header"),
-        (gzip.compress(bytes([0, 0, 8, 3, 0, 0])), "no IDX header"),
-        (gzip.compress(b""), "no IDX header"),
-        (idx(np.arange(99))[:40], "truncated"),
-        (b"plain text", "truncated or no gzip"),
-    ],
-)
-def test_read_idx_rejects_damage(tmp_path, content, message):
-    path = tmp_path / "damaged.gz"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        images.read_idx(path)
-
-
-def test_images_and_labels_must_match(publish, tiny_set):
-    publish(MNIST_FILES, arrays=(tiny_set[0], np.arange(11)))
-    with pytest.raises(ValueError, match=r"\(12, 28, 28\) for \(11,\) labels"):
-        load_patterns("mnist")
 
 
 def keys(x):

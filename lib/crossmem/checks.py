@@ -10,10 +10,7 @@ import numpy as np
 
 
 def nearest(name, valid):
-    """Return the valid name that is closest to a misspelt one ('' if there is none).
-
-    Case does not count.
-    """
+    """Return the valid name closest to a misspelt one, whatever its case; '' if there is none."""
     folded = {str(choice).casefold(): choice for choice in valid}
     close = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.0)
     return folded[close[0]] if close else ""

@@ -26,28 +26,20 @@ COORDINATES = {
     "optimizer": ("1", "optimiser of the training"),
     "learning_rate": ("1", "learning rate"),
     "unroll": ("1", "updates in one training pass"),
+    "update": ("1", "order of updates"),
+    "on_share": ("1", "share of the stuck devices that are stuck on"),
+    "way": ("1", "way to use the chip"),
+    "variant": ("1", "variant of the training"),
+    "first_noise": ("1", "corruption of the training cues at the first step"),
+    "recall": ("1", "when recall is read"),
 }
 
 
 def describe(dataset, **meanings):
-    """Attach units and long names to the variables of a dataset.
+    """Attach units and long names to the variables of a dataset, in place, and return it.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Changed in place. Shared coordinates (`COORDINATES`) that bear no name yet get theirs.
-    **meanings : tuple of (str, str)
-        Units (``"1"`` for a pure number) and long name, by variable.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same dataset.
-
-    Raises
-    ------
-    ValueError
-        If a name is not in the dataset.
+    ``meanings`` gives (units, long name) by variable, units ``"1"`` for a pure number; a name that
+    the dataset lacks is a ValueError. Coordinates of `COORDINATES` without a name get theirs.
     """
     for name, (units, long_name) in meanings.items():
         if name not in dataset.variables:

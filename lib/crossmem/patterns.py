@@ -13,7 +13,6 @@ from crossmem.checks import check_choice, check_count, check_not_negative, check
 from crossmem.images import IMAGE_FILES, grey_images, image_pool
 
 SOURCES = ("digits", *IMAGE_FILES, "random")
-_RANDOM_COUNT = 2000
 
 
 def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, return_labels=False):
@@ -28,11 +27,11 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
         SHA-256. The variable CROSSMEM_DATA names a folder that already holds them, and
         CROSSMEM_MIRROR a base URL to try first.
     size : int
-        Side of the pattern in pixels; a pattern has size * size elements.
+        Side of the pattern in pixels.
     binary : bool
         Binarise at the image's own mean; otherwise scale the grey levels to [-1, 1].
     count : int, optional
-        Number of patterns: the first `count` images, the whole pool by default; 2000 if random.
+        Number of patterns: the first images, the whole pool by default; 2000 if random.
     rng : numpy.random.Generator, optional
         Choose the images at random without replacement. Required by "random".
     return_labels : bool
@@ -45,10 +44,8 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
 
     Raises
     ------
-    ValueError
-        Unknown name, size or count out of range, labels of random patterns, a corrupt file.
-    TypeError
-        A size or count that is no integer, an `rng` that is no Generator.
+    TypeError, ValueError
+        An argument is of the wrong kind or out of range, or a file is corrupt.
     OSError
         The files are neither in CROSSMEM_DATA nor on any mirror.
     """
@@ -61,22 +58,27 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
                 "name='random' has no labels, but images of 'digits' or another source have; "
                 "choose one, or leave return_labels out."
             )
-        return _random_patterns(count or _RANDOM_COUNT, size * size, binary, rng)
+        shape = (count or 2000, size * size)
+        if binary:
+            return 2.0 * check_rng(rng).integers(0, 2, shape, dtype=np.int8) - 1.0
+        return check_rng(rng).uniform(-1, 1, shape)
     pool, labels = image_pool(name, size, bool(binary)), grey_images(name)[1]
-    chosen = _choose(name, len(pool), count, rng)
+    count = len(pool) if count is None else count
+    if count > len(pool):
+        raise ValueError(
+            f"count is {count}, but the pool {name!r} holds {len(pool)} patterns (P larger than "
+            "the pool); take fewer or use a larger pool."
+        )
+    chosen = slice(count) if rng is None else check_rng(rng).choice(len(pool), count, replace=False)
     patterns = pool[chosen].astype(np.float64)
     return (patterns, labels[chosen].astype(int)) if return_labels else patterns
 
 
 def one_of_each(name="digits", *, size=8, binary=True, rng):
-    """One random pattern of every class, in the order of the classes.
+    """One random pattern of every class: ten digits, 0 to 9, or the 26 letters of "emnist".
 
-    Takes what `load_patterns` takes, which has no classes for "random".
-
-    Returns
-    -------
-    ndarray of float64, shape (classes, size * size)
-        Ten digits, 0 to 9, or the 26 letters of "emnist".
+    Takes what `load_patterns` takes, which has no classes for "random", and returns an array of
+    float64, shape (classes, size * size).
     """
     check_rng(rng)
     pool, labels = load_patterns(name, size=size, binary=binary, return_labels=True)
@@ -84,7 +86,7 @@ def one_of_each(name="digits", *, size=8, binary=True, rng):
 
 
 def flip_bits(patterns, rate, rng):
-    """Flip each bit independently with probability `rate`.
+    """Flip each bit independently with a probability.
 
     The cosine of cue and pattern is 1 - 2 * rate on average: 0.90 at the paper's 5 %.
 
@@ -99,7 +101,7 @@ def flip_bits(patterns, rate, rng):
     ndarray of float64, shape (n, N)
     """
     patterns = check_patterns(patterns, binary=True)
-    flipped = check_rng(rng).random(patterns.shape) < check_rate(rate, "rate")
+    flipped = check_rng(rng).random(patterns.shape) < check_rate(rate)
     return np.where(flipped, -patterns, patterns)
 
 
@@ -123,7 +125,7 @@ def add_gaussian_noise(patterns, sigma, rng):
 
 
 def image_side(neurons):
-    """Side in pixels of a square image with `neurons` pixels; a ValueError if none has so many."""
+    """Side in pixels of a square image with `neurons` pixels."""
     neurons = check_count(neurons, "neurons")
     side = math.isqrt(neurons)
     if side * side != neurons:
@@ -155,23 +157,3 @@ def check_patterns(patterns, *, binary=False):
             "scale them first."
         )
     return patterns
-
-
-def _random_patterns(count, neurons, binary, rng):
-    shape = (count, neurons)
-    if binary:
-        return 2.0 * check_rng(rng).integers(0, 2, shape, dtype=np.int8) - 1.0
-    return check_rng(rng).uniform(-1, 1, shape)
-
-
-def _choose(name, available, count, rng):
-    """Index of the patterns to take: the first ones, or random ones if there is an rng."""
-    count = available if count is None else count
-    if count > available:
-        raise ValueError(
-            f"count is {count}, but the pool {name!r} holds {available} patterns (P larger than "
-            "the pool); take fewer or use a larger pool."
-        )
-    if rng is None:
-        return slice(count)
-    return check_rng(rng).choice(available, count, replace=False)

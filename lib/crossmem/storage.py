@@ -58,14 +58,7 @@ def save_dataset(dataset, path):
 def load_dataset(path):
     """Read a netCDF file into memory; no lock is taken.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    OSError
-        If the file is there but cannot be read, for want of permission for example.
-    ValueError
-        If what was read is not a netCDF file.
+    A file that is absent or cannot be read is an OSError, one that is no netCDF file a ValueError.
     """
     path = Path(path)
     try:
@@ -91,10 +84,9 @@ def _attribute(value):
     value = value.item() if isinstance(value, np.generic) else value
     value = value.tolist() if isinstance(value, np.ndarray) else value
     parts = value if isinstance(value, list | tuple) else [value]
-    plain = all(
-        isinstance(part, str | int | float) and not isinstance(part, bool) for part in parts
-    )
-    return value if plain else to_json(value)
+    if all(isinstance(part, str | int | float) and not isinstance(part, bool) for part in parts):
+        return value
+    return to_json(value)
 
 
 def _plain(value):

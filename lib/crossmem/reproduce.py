@@ -2,7 +2,10 @@
 
 import sys
 
-from crossmem.workbook.reproduce import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from crossmem.workbook.reproduce import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # while the libraries were being loaded
+        sys.exit(130)

@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +99,25 @@ def points(tmp_path_factory):
     sys.path.insert(0, str(folder))
     yield importlib.import_module("grid_points")
     sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def wait_for():
+    def wait(condition, seconds=60):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not happen in time"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def wait_until_gone(wait_for):
+    def is_running(pid):
+        try:
+            return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+
+    return lambda pids: wait_for(lambda: not any(map(is_running, pids)))

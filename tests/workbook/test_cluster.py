@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -28,19 +27,18 @@ def cluster(points):
         yield cluster
 
 
-def kill_one(folder):
+def kill_one(folder, wait_for):
     """Kill the worker that began the third point."""
-    while len(marks(folder)) < 3:
-        time.sleep(0.02)
+    wait_for(lambda: len(marks(folder)) >= 3)
     os.kill(int(marks(folder)[2].split()[2]), signal.SIGKILL)
 
 
-def test_a_killed_worker_changes_nothing(points, tmp_path, monkeypatch, cluster):
+def test_a_killed_worker_changes_nothing(points, tmp_path, monkeypatch, cluster, wait_for):
     plain = sweep(points.noisy, over=GRID, folder=str(tmp_path), workers=1)
     monkeypatch.setenv("CROSSMEM_CLUSTER", cluster.scheduler_address)
     killed = tmp_path / "killed"
     killed.mkdir()
-    killer = threading.Thread(target=kill_one, args=(killed,))
+    killer = threading.Thread(target=kill_one, args=(killed, wait_for))
     killer.start()
     options = {"over": GRID, "folder": str(killed), "cache": tmp_path / "cache"}
     found = sweep(points.noisy, pause=0.3, workers=1, **options)

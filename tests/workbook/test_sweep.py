@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +31,6 @@ def run_script(text, points, **options):
     path = os.pathsep.join([str(Path(points.__file__).parent), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.Popen([sys.executable, *text], env=environment, text=True, **options)
-
-
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 # --- values and labels ------------------------------------------------------------------------
@@ -111,7 +103,7 @@ def test_a_larger_grid_computes_only_the_new_points(points, tmp_path):
     assert [line.split()[0] for line in evaluations(tmp_path)] == ["8", "16", "32"]
 
 
-def test_a_killed_sweep_goes_on_where_it_was_and_its_workers_leave(points, tmp_path):
+def test_a_killed_sweep_goes_on_and_its_workers_leave(points, tmp_path, wait_for, wait_until_gone):
     call = (
         "from crossmem.workbook.sweep import sweep; import grid_points as g; "
         "sweep(g.noisy, over={'neurons': [8, 16, 32], 'seed': [0, 1, 2, 3]}, workers=2, "
@@ -122,7 +114,7 @@ def test_a_killed_sweep_goes_on_where_it_was_and_its_workers_leave(points, tmp_p
     victim.send_signal(signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL
     workers = {int(line.split()[2]) for line in evaluations(tmp_path)}
-    wait_for(lambda: not any(map(is_running, workers)))
+    wait_until_gone(workers)
     kept = len(list(tmp_path.glob("c/*/*.npz")))
     (tmp_path / "evaluations").unlink()
 
@@ -131,13 +123,6 @@ def test_a_killed_sweep_goes_on_where_it_was_and_its_workers_leave(points, tmp_p
     resumed = sweep(points.noisy, pause=0.2, cache=tmp_path / "c", **options)
     assert 4 <= kept < 12 and len(evaluations(tmp_path)) == 12 - kept
     xr.testing.assert_equal(resumed, sweep(points.noisy, **options))
-
-
-def is_running(pid):
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_every_part_of_the_condition_is_part_of_the_key(points, tmp_path):

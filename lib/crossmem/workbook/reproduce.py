@@ -6,45 +6,72 @@ python -m crossmem.reproduce --scale quick --only 02
 import argparse
 import ast
 import contextlib
-import fcntl
+import math
 import os
-import resource
+import signal
 import sys
-import time
+import threading
 from pathlib import Path
 
-import joblib
-import papermill
+import nbformat
 import yaml
 
 from crossmem.checks import nearest
-from crossmem.storage import write_atomically
+from crossmem.workbook.cluster import connect, local_cluster
 from crossmem.workbook.files import project_root
-from crossmem.workbook.ledger import update_readme
-from crossmem.workbook.sweep import count_workers
+from crossmem.workbook.kernels import Kernels, echoed_progress, render, run, say
+from crossmem.workbook.ledger import join_ledgers, update_readme
+from crossmem.workbook.points import check_writable
+from crossmem.workbook.workers import count_workers
 
 #: Parameters that the command sets; every notebook has them.
 OPTIONS = ("scale", "output", "cache", "workers")
-
-
 #: From this number on, a notebook reads what others made or measures speed: it runs alone.
 ALONE = "07"
 
 
 def main(arguments=None):
-    """Run the command; return 0, 1 if a notebook failed, or 2 if the request was wrong."""
+    """Run the command.
+
+    Returns
+    -------
+    int
+        0; 1 if a notebook failed; 2 if the request was wrong; 130 if it was interrupted.
+    """
     options = _parser().parse_args(arguments)
     try:
-        if options.readme:
-            root = project_root()
-            update_readme(root / "README.md", root / "figures" / "paper" / "claims.csv")
-            return 0
-        jobs = plan(options)
-        _check_writable(options.output / "executed")
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        with _interruptible():
+            return _main(options)
+    except KeyboardInterrupt:
+        say("interrupted: finished grid points are kept, the same command goes on from them")
+        return 130
+    except (ValueError, OSError, RuntimeError) as error:
+        say(f"error: {error}")
         return 2
-    passed = run_all(jobs, options.output / "executed", side_by_side=options.scale == "quick")
+
+
+def _main(options):
+    paper = project_root() / "figures" / "paper"
+    if options.claims:
+        join_ledgers(paper)
+        update_readme(paper.parents[1] / "README.md", paper)
+        return 0
+    if options.render:
+        options.scale, options.output = "paper", paper
+    jobs = plan(options)
+    folder, first = options.output / "executed", jobs[0][1]
+    for place in [paper] if options.render else [folder, first["cache"]]:
+        check_writable(place)
+    with contextlib.ExitStack() as stack:
+        environment = _cluster(options.cluster, first["workers"], stack)
+        if options.render:
+            kernels = Kernels(environment | {"CROSSMEM_RENDER": "1"})
+            passed = kernels.run_all(jobs, render, together=first["workers"])
+        else:
+            jobs = [(*job, folder) for job in jobs]
+            passed = run_all(jobs, environment, side_by_side=options.scale == "quick")
+    if (options.output / "ledger").is_dir():
+        join_ledgers(options.output)
     _report(passed, options.output)
     return 0 if all(passed) else 1
 
@@ -55,7 +82,7 @@ def plan(options):
     Returns
     -------
     list of (pathlib.Path, dict)
-        Each notebook with the parameters of its file and those of the command.
+        Each notebook with what differs from its own parameters.
 
     Raises
     ------
@@ -70,50 +97,56 @@ def plan(options):
         "cache": str((options.cache or root / ".cache" / "crossmem").resolve()),
         "workers": count_workers(options.workers),
     }
-    folder = (options.params or root / "params" / options.scale).resolve()
-    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     notebooks = {path.stem: path for path in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-    if not files:
-        raise ValueError(
-            f"{folder} holds no parameter files: give --params a folder of .yaml files"
-        )
+    folder, files = options.params, {}
+    if options.scale == "paper":
+        folder = folder or root / "params" / "paper"
+    if folder:
+        files = {path.stem: path for path in sorted(folder.resolve().glob("*.yaml"))}
+        if not files:
+            raise ValueError(f"{folder} holds no parameter files: give a folder of .yaml files")
     for name, path in files.items():
         if name not in notebooks:
             raise ValueError(f"{path} has no notebook: did you mean {nearest(name, notebooks)!r}?")
     return [
-        (notebooks[name], read_parameters(notebooks[name], files[name]) | given)
-        for name in _choose(files, options.only)
+        (notebooks[name], read_parameters(notebooks[name], files.get(name)) | given)
+        for name in _choose(notebooks, options.only)
     ]
 
 
-def read_parameters(notebook, file):
+def read_parameters(notebook, file=None):
     """Read a notebook's parameters from a YAML file and check them against the notebook.
+
+    Parameters
+    ----------
+    notebook : pathlib.Path
+    file : pathlib.Path, optional
+        Holds what differs from the notebook's own values; by default nothing does.
 
     Raises
     ------
     ValueError
-        If a name is not in the notebook's cell tagged "parameters", or a value is not of the
-        type that stands there.
+        If a name is not in the notebook's cell tagged "parameters" or stands twice in the file, or
+        a value is not of the type that stands in the cell.
     """
-    try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file} is not valid YAML: {error}") from error
-    if not isinstance(given, dict):
-        raise ValueError(f"{file} holds {given!r}: write one 'name: value' per line")
-    known = papermill.inspect_notebook(str(notebook))
-    for name in [*OPTIONS, *given]:
+    known = _own_parameters(notebook)
+    for name in OPTIONS:
         if name not in known:
-            where = notebook.name if name in OPTIONS else f"{notebook.name} (asked by {file})"
             raise ValueError(
-                f"parameter {name!r} is unknown to {where}: did you mean {nearest(name, known)!r}?"
+                f"the cell tagged 'parameters' of {notebook.name} lacks {name!r}: add it"
             )
+    given = _read_yaml(file) if file else {}
     for name, value in given.items():
-        _check_type(name, value, known[name]["default"], file)
+        if name not in known:
+            raise ValueError(
+                f"parameter {name!r} is unknown to {notebook.name} (asked by {file}): did you mean "
+                f"{nearest(name, known)!r}?"
+            )
+        _check_type(name, value, known[name], file)
     return given
 
 
-def run_all(jobs, folder, side_by_side):
+def run_all(jobs, environment, side_by_side):
     """Run notebooks; return whether each passed.
 
     Side by side, those before `ALONE` share the workers: that pays where starting kernels and
@@ -123,64 +156,72 @@ def run_all(jobs, folder, side_by_side):
     early = [job for job in jobs if job[0].stem < ALONE] if side_by_side else []
     together = min(workers, len(early))
     if together < 2:
-        with _progress_shown():
-            return [run(*job, folder) for job in jobs]
+        with echoed_progress() as target:
+            return Kernels(environment | target).run_all(jobs, run, together=1)
     share = {"workers": workers // together}
-    # Threads do, since the work is in the kernels. Without progress bars, which would overwrite
-    # each other. The later notebooks take longer: they go first, lest one be left over alone.
-    passed = joblib.Parallel(n_jobs=together, prefer="threads")(
-        joblib.delayed(run)(notebook, parameters | share, folder)
-        for notebook, parameters in reversed(early)
-    )
+    # Without progress bars, which would overwrite each other. The later notebooks take longer:
+    # they go first, lest one be left over alone.
+    shared = [(path, values | share, folder) for path, values, folder in reversed(early)]
+    passed = Kernels(environment).run_all(shared, run, together)
     late = jobs[len(early) :]
-    return passed[::-1] + (run_all(late, folder, side_by_side=False) if late else [])
+    return passed[::-1] + (run_all(late, environment, side_by_side=False) if late else [])
 
 
-def run(notebook, parameters, folder):
-    """Run one notebook in its own kernel; return whether it passed.
+@contextlib.contextmanager
+def _interruptible():
+    """Let SIGTERM and SIGHUP (the terminal is gone) interrupt as Ctrl-C does, each once."""
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {n: signal.getsignal(n) for n in numbers if n is not None}
+    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
 
-    The executed copy goes to `folder`; while it runs, and when it fails, it bears another name,
-    so that a copy under the notebook's own name is always a complete one.
-    """
-    unfinished = folder / f"{notebook.stem}.unfinished.ipynb"
-    start = time.perf_counter()
-    _say(f"{notebook.stem} ...")
+    def interrupt(*_):
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # what follows is short and shall end
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        before = {}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(unfinished),
-            parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            # Whatever goes wrong in a cell is raised here. An error that a kernel logs on its own
-            # is the interrupt that stops it, caught late.
-            extra_arguments=["--log-level=CRITICAL"],
-        )
-    except (papermill.PapermillExecutionError, RuntimeError) as error:  # or the kernel died
-        reason = f"{getattr(error, 'ename', 'kernel')}: {getattr(error, 'evalue', error)}"
-        _say(f"{notebook.stem} FAILED: {reason}\n  the copy up to the failure: {unfinished}")
-        return False
-    os.replace(unfinished, folder / notebook.name)
-    _say(f"{notebook.stem} done in {time.perf_counter() - start:.0f} s")
-    return True
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _say(line):
-    """Tell how far the work is; as one piece, because notebooks side by side have their say too."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+def _cluster(address, workers, stack):
+    """What the kernels need in their environment to compute on a cluster; "local" starts one."""
+    if not address:
+        return {}
+    if address == "local":
+        address = stack.enter_context(local_cluster(workers)).scheduler_address
+    else:
+        stack.enter_context(connect(address, workers))
+    return {"CROSSMEM_CLUSTER": address}
 
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m crossmem.reproduce", description=__doc__)
     parser.add_argument("--scale", choices=["quick", "paper"], default="quick")
     parser.add_argument("--only", nargs="+", metavar="NN", help="numbers of notebooks, such as 02")
-    parser.add_argument("--params", type=Path, help="folder of .yaml files [params/SCALE]")
+    parser.add_argument("--params", type=Path, help="folder of .yaml files [params/paper, or none]")
     parser.add_argument("--output", type=Path, help="folder of the results [figures/SCALE]")
     parser.add_argument("--cache", type=Path, help="folder of grid points [.cache/crossmem]")
     parser.add_argument("--workers", type=int, help="processes [CROSSMEM_WORKERS, or all]")
     parser.add_argument(
-        "--readme", action="store_true", help="only renew the table of claims in README.md"
+        "--cluster",
+        metavar="ADDRESS",
+        default=os.environ.get("CROSSMEM_CLUSTER"),
+        help="Dask scheduler that computes the points, or 'local' to start one [CROSSMEM_CLUSTER]",
+    )
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help="only renew the notebooks' outputs from the datasets in figures/paper",
+    )
+    parser.add_argument(
+        "--claims", action="store_true", help="only renew the tables of claims from figures/paper"
     )
     return parser
 
@@ -196,17 +237,49 @@ def _choose(names, only):
     return [name for number, name in sorted(numbers.items()) if not only or number in only]
 
 
-def _check_type(name, value, default, file):
-    """Compare a value with the notebook's own, given as source text."""
-    if not all(type(item) in (bool, int, float, str) for item in _items(value)):
-        raise ValueError(
-            f"parameter {name!r} in {file} is {value!r}: give a number, a string, true or false, "
-            "or a flat list of these"
-        )
+def _own_parameters(notebook):
+    """Names and values in the cell tagged "parameters"."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    source = "\n".join(c.source for c in cells if "parameters" in c.metadata.get("tags", []))
+    assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
     try:
-        expected = ast.literal_eval(default)
-    except (ValueError, SyntaxError):
-        return
+        return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"the cell tagged 'parameters' of {notebook.name} holds more than names and plain "
+            f"values ({error}): move the rest to another cell"
+        ) from error
+
+
+def _read_yaml(file):
+    try:
+        given = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is not valid YAML: {error}") from error
+    if not isinstance(given, dict | None):
+        raise ValueError(f"{file} holds {given!r}: write one 'name: value' per line")
+    return given or {}
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that stands twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [key.value for key, _ in node.value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise yaml.constructor.ConstructorError(
+                problem=f"{twice[0]!r} stands there twice: keep one", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def _check_type(name, value, expected, file):
+    """Compare a value with the notebook's own."""
+    if not all(_is_plain(item) for item in (value if isinstance(value, list) else [value])):
+        raise ValueError(
+            f"parameter {name!r} in {file} is {value!r}: give a finite number, a string, true or "
+            "false, or a flat list of these"
+        )
     if not _fits(value, expected):
         # The common case: YAML takes a number without a point, such as 1e-3, for a string.
         raise ValueError(
@@ -215,8 +288,8 @@ def _check_type(name, value, default, file):
         )
 
 
-def _items(value):
-    return value if isinstance(value, list) else [value]
+def _is_plain(value):
+    return type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
 
 
 def _fits(value, expected):
@@ -226,36 +299,11 @@ def _fits(value, expected):
     return type(value) is type(expected) or (type(value) is int and type(expected) is float)
 
 
-@contextlib.contextmanager
-def _progress_shown():
-    """Let the kernels' sweeps show their progress where this command writes its own lines.
-
-    That is the terminal by its name, else (on Linux) the file or pipe behind this process's
-    stderr, in append mode, so that two writers do not overwrite each other.
-    """
-    target = f"/proc/{os.getpid()}/fd/2"
-    with contextlib.suppress(OSError, AttributeError):
-        target = os.ttyname(2)
-    if "CROSSMEM_PROGRESS" in os.environ or not os.access(target, os.W_OK):
-        yield
-        return
-    fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_APPEND)
-    os.environ["CROSSMEM_PROGRESS"] = target
-    try:
-        yield
-    finally:
-        del os.environ["CROSSMEM_PROGRESS"]
-
-
-def _check_writable(folder):
-    """Learn now, rather than after half an hour, that nothing can be written there."""
-    probe = folder / "probe.tmp"
-    write_atomically(probe, b"")
-    probe.unlink()
-
-
 def _report(passed, output):
     print(f"{sum(passed)} of {len(passed)} notebooks passed; results in {output}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    print(f"the largest process took {peak / unit:.0f} MiB")
+    with contextlib.suppress(ImportError):  # on Windows
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        print(f"the largest process took {peak / unit:.0f} MiB")

@@ -4,12 +4,14 @@ import concurrent.futures
 import contextlib
 import operator
 import os
+import pickle
 import sys
 import threading
 import time
 
 import joblib
 import joblib.externals.loky as loky
+from joblib.externals.loky.backend.reduction import dumps
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -61,7 +63,8 @@ def opened_pool(workers, executor, points):
         executor = connect(address, workers)
     if executor is not None:
         # Dask's own futures are no `concurrent.futures`, and it would remember a result by name.
-        yield executor.get_executor(pure=False) if hasattr(executor, "get_executor") else executor
+        dask = hasattr(executor, "get_executor")
+        yield _Carrier(executor.get_executor(pure=False) if dask else executor)
     elif workers == 1 or points < 2:
         yield None
     else:
@@ -97,6 +100,22 @@ def finished(pool, tasks):
     finally:
         for future in futures:
             future.cancel()
+
+
+class _Carrier:
+    """An executor elsewhere, which may know neither the user's modules nor where they are."""
+
+    def __init__(self, executor):
+        self.executor = executor
+
+    def submit(self, task):
+        return self.executor.submit(_unpack, bytes(dumps(task)), list(filter(None, sys.path)))
+
+
+def _unpack(content, folders):
+    """Compute a task where the folders of modules, if they are there, are searched too."""
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    return pickle.loads(content)()
 
 
 @contextlib.contextmanager

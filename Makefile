@@ -1,4 +1,5 @@
-# make figures [SCALE=paper] [ONLY=02] · make test · make lab · make readme · make lock · make clean
+# make figures [SCALE=paper] [ONLY=02] · make test · make lab
+# make render [ONLY=02] · make claims · make format · make lock · make clean
 
 PYTHON ?= python3
 SCALE ?= quick
@@ -6,7 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: figures test lab readme lock clean
+.PHONY: figures test lab render claims format lock clean
+
+# An environment knows the folder where it was made: in a copy, or after a move, it is made anew.
+ifneq ($(shell cat $(READY) 2> /dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
 
 figures: $(READY)
 	$(BIN)/python -m crossmem.reproduce --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
@@ -17,10 +23,20 @@ test: $(READY)
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
-readme: $(READY)
-	$(BIN)/python -m crossmem.reproduce --readme
+# The outputs of the notebooks, from the datasets of the paper scale.
+render: $(READY)
+	$(BIN)/python -m crossmem.reproduce --render $(if $(ONLY),--only $(ONLY))
 
-# The environment, from the recorded versions; made once and again when they change.
+# The tables of claims in figures/paper and in README.md.
+claims: $(READY)
+	$(BIN)/python -m crossmem.reproduce --claims
+
+format: $(READY)
+	$(BIN)/python -m pip install --quiet ruff==0.17.6
+	$(BIN)/python -m ruff format lib tests notebooks
+	$(BIN)/python -m ruff check --fix lib tests notebooks
+
+# The environment, from the recorded versions; made once, and again when they or the place change.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("error: Python %d.%d is too old, 3.11 or newer is needed: \
 	name one with make PYTHON=/path/to/python3" % sys.version_info[:2] \
@@ -28,7 +44,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	@touch $@
+	@pwd -P > $@
 
 # Record today's newest versions that fit pyproject.toml.
 lock:

@@ -42,14 +42,10 @@ def test_faults_appear_at_their_rates_per_device(rng):
     assert binomtest(untouched, 90 * 80, 0.36).pvalue > 1e-3
 
 
-@pytest.mark.parametrize(
-    ("n_out", "n_in", "tiles"), [(1, 1, 1), (32, 64, 1), (33, 64, 2), (64, 65, 4), (400, 400, 91)]
-)
-def test_size_in_tiles_and_devices(rng, n_out, n_in, tiles):
-    crossbar = Crossbar.fabricate(n_out, n_in, rng=rng)
-    assert crossbar.shape == (n_out, n_in)
-    assert crossbar.tiles == tiles
-    assert crossbar.devices == 2 * n_out * n_in
+def test_size_in_weights_and_devices(rng):
+    crossbar = Crossbar.fabricate(33, 64, rng=rng)
+    assert crossbar.shape == (33, 64)
+    assert crossbar.devices == 2 * 33 * 64
 
 
 def test_one_seed_makes_one_chip_and_one_history():
@@ -57,7 +53,7 @@ def test_one_seed_makes_one_chip_and_one_history():
         crossbar = Crossbar.fabricate(9, 8, stuck_on=0.2, rng=np.random.default_rng(3))
         crossbar.characterize()
         crossbar.program(np.full((9, 8), 0.3))
-        return crossbar.read_weights()
+        return crossbar.read_conductance()
 
     np.testing.assert_array_equal(history(), history())
 
@@ -121,7 +117,6 @@ def test_weights_arrive_within_the_tolerance_of_both_devices(rng):
     weights = rng.uniform(-1, 1, (30, 70))
     report = crossbar.program(weights)
     assert np.abs(crossbar.weights - weights).max() <= 10 / 150
-    assert report.worst_error == pytest.approx(np.abs(crossbar.weights - weights).max())
     np.testing.assert_allclose((report.target[..., 0] - report.target[..., 1]) / 150, weights)
     assert (report.target.min(axis=-1) == 0).all()
 
@@ -149,8 +144,10 @@ def test_known_faults_are_compensated_by_the_partner(rng):
     blind, informed = (chip(stuck_off, stuck_on, QUIET) for _ in range(2))
     limits = informed.characterize().weight_limits()
     weights = limits.clip(rng.uniform(-1, 1, (40, 40)))
-    assert informed.program(weights).worst_error <= 10 / 150
-    assert blind.program(weights).worst_error > 0.5
+    for crossbar in (informed, blind):
+        crossbar.program(weights)
+    assert np.abs(informed.weights - weights).max() <= 10 / 150
+    assert np.abs(blind.weights - weights).max() > 0.5
 
 
 def test_a_given_generator_draws_all_of_the_programming():
@@ -159,7 +156,7 @@ def test_a_given_generator_draws_all_of_the_programming():
         crossbar.program(np.full((6, 6), 0.4), np.random.default_rng(5))
     np.testing.assert_array_equal(chips[0].weights, chips[1].weights)
     # The noise of the crossbar itself goes on as if nothing had been programmed.
-    used, fresh = (crossbar.read_weights() - crossbar.weights for crossbar in chips[::2])
+    used, fresh = (crossbar.read_conductance() - crossbar.conductance for crossbar in chips[::2])
     np.testing.assert_allclose(used, fresh, atol=1e-12)
 
 
@@ -208,7 +205,7 @@ def test_read_noise_of_a_product_adds_up_over_its_devices(rng):
     crossbar = Crossbar.fabricate(300, 50, rng=rng, device=DeviceModel(read_noise=1.5))
     x = np.repeat(rng.uniform(-1, 1, (1, 50)), 100, axis=0)
     noise = crossbar.multiply(x, noisy=True) - crossbar.multiply(x)
-    reads = np.stack([crossbar.read_weights() @ x[0] for _ in range(100)])
+    reads = np.stack([x[0] @ crossbar.read_conductance() @ (1, -1) for _ in range(100)]) / 150
     expected = np.sqrt(2 * (x[0] ** 2).sum()) * 1.5 / 150
     assert noise.std() == pytest.approx(expected, rel=0.03)
     assert reads.std() == pytest.approx(expected, rel=0.03)

@@ -21,11 +21,6 @@ class Peripherals:
         Standard deviation of one read of a device, in µS, drawn afresh for every product.
     wire_resistance : float
         Resistance of a line between neighbouring cells, in Ω.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a number of bits that is no integer of at least 1, or a negative noise or resistance.
     """
 
     dac_bits: int | None = None
@@ -37,8 +32,8 @@ class Peripherals:
         for name in ("dac_bits", "adc_bits"):
             if getattr(self, name) is not None:
                 check_count(getattr(self, name), name, remedy=MORE_BITS)
-        check_not_negative(self.read_noise, "read_noise", 1.0)
-        check_not_negative(self.wire_resistance, "wire_resistance", 1.0)
+        for name in ("read_noise", "wire_resistance"):
+            check_not_negative(getattr(self, name), name, 1.0)
 
 
 def quantize(values, bits, full_scale):

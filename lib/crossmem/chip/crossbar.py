@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ class ProgramReport(NamedTuple):
 
     target: np.ndarray  # µS, target conductances
     pulses: np.ndarray  # int, pulses per device; each was read once more than it was pulsed
-    worst_error: float  # in units of G_max, largest deviation of a weight from the target
 
 
 class Crossbar:
@@ -25,7 +23,8 @@ class Crossbar:
 
     Weight (i, j) is (G+ - G-) / G_max of the pair that joins input j to output i. A crossbar is a
     physical thing: programming changes it, and it holds the random generator of its own noise.
-    Make one with `fabricate`.
+    Make one with `fabricate`. Its ``stuck`` devices, boolean (n_out, n_in, 2) and read-only, are
+    those in truth; on a real chip only a scan finds them.
     """
 
     def __init__(self, conductance, stuck, *, rng, device, tile):
@@ -33,8 +32,8 @@ class Crossbar:
         self.device = device
         self.tile = tile
         self.faults = None
-        self._stuck = np.array(stuck, dtype=bool)
-        self._stuck.flags.writeable = False
+        self.stuck = np.array(stuck, dtype=bool)
+        self.stuck.flags.writeable = False
         self._rng = rng
 
     @classmethod
@@ -54,16 +53,11 @@ class Crossbar:
         tile : int
             Rows and columns of a physical array, even, so that a pair shares a tile.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If a size, the tile or a rate is none of these.
-
-        Notes
-        -----
-        Working devices leave fabrication in the off state. A stuck-off device has 0 µS and a
-        stuck-on one G_max exactly. Faults at the ends of the range have no free parameter, and a
-        stuck-on device offsets its weight as much as the range allows.
+        Returns
+        -------
+        Crossbar
+            Working devices are off. A stuck-off device has 0 µS and a stuck-on one G_max exactly:
+            faults at the ends of the range have no free parameter and offset a weight the most.
         """
         check_count(n_out, "n_out")
         check_count(n_in, "n_in")
@@ -87,48 +81,22 @@ class Crossbar:
         return self.conductance.size
 
     @property
-    def tiles(self):
-        """Number of tiles the layer needs: inputs on rows, each output on two adjacent columns."""
-        n_out, n_in = self.shape
-        return ceil(n_in / self.tile) * ceil(2 * n_out / self.tile)
-
-    @property
-    def stuck(self):
-        """Boolean array (n_out, n_in, 2), read-only: the devices that are stuck in truth.
-
-        On a real chip only a scan finds them; see `characterize`.
-        """
-        return self._stuck
-
-    @property
     def weights(self):
         """Weights (n_out, n_in) physically present, in units of G_max."""
-        return self._difference(self.conductance)
+        return (self.conductance[..., 0] - self.conductance[..., 1]) / self.device.g_max
 
     def read_conductance(self):
         """One noisy read of each device, in µS, shape (n_out, n_in, 2)."""
         return self.device.read(self.conductance, self._rng)
 
-    def read_weights(self):
-        """Weights (n_out, n_in) from one noisy read of each device, in units of G_max."""
-        return self._difference(self.read_conductance())
-
     def write_level(self, target, rng=None):
-        """Write devices by write-and-verify, all to one conductance or each to its own.
+        """Write and verify devices, all to one conductance or each to its own.
 
-        Parameters
-        ----------
-        target : float or array_like of float, shape (n_out, n_in, 2)
-            Target conductance in µS, within [0, G_max].
-        rng : numpy.random.Generator, optional
-            Draws the programming errors; by default the generator of the crossbar.
-
-        Returns
-        -------
-        WriteResult
+        ``target`` in µS broadcasts to (n_out, n_in, 2). ``rng`` draws the programming errors; by
+        default it is the generator of the crossbar. Returns a `WriteResult`.
         """
         rng = self._rng if rng is None else check_rng(rng)
-        written = self.device.write_and_verify(target, self.conductance, rng, stuck=self._stuck)
+        written = self.device.write_and_verify(target, self.conductance, rng, stuck=self.stuck)
         self.conductance = written.conductance
         return written
 
@@ -137,26 +105,20 @@ class Crossbar:
 
         Every device is programmed high and read, then programmed low and read. A device below the
         stuck threshold after the first write is stuck off; one above half of G_max after the second
-        is stuck on (assumed, the paper gives no limit). Stored weights are lost. The map is
+        is stuck on (assumed, the paper gives no limit). Stored weights are lost. The `FaultMap` is
         returned and remembered, so that `program` can compensate for the faults.
-
-        Returns
-        -------
-        FaultMap
         """
-        device, reads, writes = self.device, 0, 0
-        found = []
+        device, found, pulses = self.device, [], 0
         for target in (device.g_max, 0.0):
-            written = self.write_level(target)
+            pulses += int(self.write_level(target).pulses.sum())
             found.append(self.read_conductance())
-            writes += int(written.pulses.sum())
-            reads += int(written.pulses.sum()) + 2 * self.devices
         after_high, after_low = found
+        reads = pulses + 2 * 2 * self.devices  # per level, before the first pulse and at the end
         stuck_off = after_high < device.stuck_threshold
         stuck_on = ~stuck_off & (after_low > device.g_max / 2)
         measured = np.clip((after_high + after_low) / 2, 0.0, device.g_max)
         measured[~(stuck_off | stuck_on)] = np.nan
-        self.faults = FaultMap(stuck_off, stuck_on, measured, reads, writes, device.g_max)
+        self.faults = FaultMap(stuck_off, stuck_on, measured, reads, pulses, device.g_max)
         return self.faults
 
     def program(self, weights, rng=None):
@@ -191,13 +153,10 @@ class Crossbar:
                 "scale the layer by its largest magnitude"
             )
         target = self.targets(weights)
-        written = self.write_level(target, rng)
-        return ProgramReport(target, written.pulses, float(np.abs(self.weights - weights).max()))
+        return ProgramReport(target, self.write_level(target, rng).pulses)
 
     def multiply(self, x, *, noisy=False):
-        """Analog product of a batch of inputs with the weights.
-
-        Each tile contributes the sum over its own rows; the sums are added digitally.
+        """Analog product of a batch of inputs with the weights; sums of tiles are added digitally.
 
         Parameters
         ----------
@@ -229,17 +188,11 @@ class Crossbar:
 
     def targets(self, weights):
         """Target conductances (n_out, n_in, 2) in µS that represent weights in [-1, 1] best."""
-        g_max = self.device.g_max
-        difference = weights * g_max
-        plus, minus = np.maximum(difference, 0.0), np.maximum(-difference, 0.0)
-        if self.faults is None:
-            return np.clip(np.stack((plus, minus), axis=-1), 0.0, g_max)
-        stuck, known = self.faults.stuck, self.faults.stuck_conductance
-        plus = np.where(stuck[..., 1], known[..., 1] + difference, plus)
-        minus = np.where(stuck[..., 0], known[..., 0] - difference, minus)
-        # The target of a stuck device is its own conductance, so that it gets no pulses.
-        targets = np.where(stuck, known, np.stack((plus, minus), axis=-1))
-        return np.clip(targets, 0.0, g_max)
-
-    def _difference(self, conductance):
-        return (conductance[..., 0] - conductance[..., 1]) / self.device.g_max
+        signed = np.multiply.outer(weights * self.device.g_max, (1.0, -1.0))
+        targets = np.maximum(signed, 0.0)
+        if self.faults is not None:
+            stuck, known = self.faults.stuck, self.faults.stuck_conductance
+            targets = np.where(stuck[..., ::-1], known[..., ::-1] + signed, targets)
+            # The target of a stuck device is its own conductance, so that it gets no pulses.
+            targets = np.where(stuck, known, targets)
+        return np.clip(targets, 0.0, self.device.g_max)

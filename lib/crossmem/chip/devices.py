@@ -27,12 +27,8 @@ class DeviceModel:
     from the off state to targets spread evenly over 0-150 µS, the read-out minus the target has the
     mean (0.108 µS) and standard deviation (3.894 µS) of the paper's Fig. 6a.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a constant is negative or not finite, or one that must be above 0 is not;
-        ``max_pulses`` is not an integer of at least 1; or working devices would count as stuck,
-        because ``stuck_threshold`` or ``tolerance`` reach half of ``g_max``.
+    A constant out of range is a ValueError, and so is a ``stuck_threshold`` or ``tolerance`` of half
+    of ``g_max`` or more, by which working devices would count as stuck.
     """
 
     g_max: float = 150.0  # µS, upper end of the weight range; paper, Methods
@@ -64,10 +60,7 @@ class DeviceModel:
             check_below(self, name, "g_max", share=0.5)
 
     def read(self, conductance, rng):
-        """One noisy read of each cell at the read voltage, in µS, possibly below 0.
-
-        ``conductance`` is the true one in µS, an array of any shape.
-        """
+        """One noisy read of conductances of any shape at the read voltage, in µS, maybe below 0."""
         conductance = np.asarray(conductance, dtype=float)
         return conductance + self.read_noise * check_rng(rng).standard_normal(conductance.shape)
 
@@ -83,7 +76,7 @@ class DeviceModel:
         Parameters
         ----------
         target, start : array_like of float
-            Conductances in µS, the target within [0, g_max].
+            Conductances in µS, the target within [0, g_max]; a ValueError otherwise.
         rng : numpy.random.Generator
         stuck : array_like of bool
             Cells that no pulse moves. All three arrays broadcast against each other.
@@ -91,11 +84,6 @@ class DeviceModel:
         Returns
         -------
         WriteResult
-
-        Raises
-        ------
-        ValueError
-            If a target is outside [0, g_max], a start is negative, or either is NaN.
         """
         self._check_range(target, self.g_max, "target")
         self._check_range(start, np.inf, "start")
@@ -135,7 +123,7 @@ class DeviceModel:
         conductance : array_like of float
             In µS at time 0, any shape.
         times : array_like of float, shape (n_times,)
-            Seconds since programming, non-negative and increasing.
+            Seconds since programming, non-negative and increasing; a ValueError otherwise.
         rng : numpy.random.Generator
         nu : float
             Drift exponent, 0 for none.
@@ -144,11 +132,6 @@ class DeviceModel:
         -------
         numpy.ndarray, shape (n_times, *conductance.shape)
             Conductance in µS.
-
-        Raises
-        ------
-        ValueError
-            If a conductance or ``nu`` is negative, or the times are not as above.
         """
         self._check_range(conductance, np.inf, "conductance")
         times = np.asarray(times, dtype=float)
@@ -164,10 +147,9 @@ class DeviceModel:
         return walked * ((1 + times / self.drift_onset) ** -nu).reshape(column)
 
     def iv_linear(self, conductance, voltages, rng):
-        """Currents of programmed cells at voltages too small to switch them (Fig. 2e).
+        """Currents in µA, with read noise, at voltages too small to switch the cells (Fig. 2e).
 
-        Takes conductances in µS of any shape and voltages in V, shape (n_voltages,). Returns
-        currents in µA, shape (*conductance.shape, n_voltages), with noise from ``read_noise``.
+        Conductances in µS have any shape, voltages in V the last axis of the currents.
         """
         current = np.multiply.outer(np.asarray(conductance, float), np.asarray(voltages, float))
         current_noise = self.read_noise * self.read_voltage

@@ -47,6 +47,8 @@ class WeightLimits:
     def masked(cls, shape, rate, rng):
         """Limits of the paper's fault model: a faulty weight is exactly zero, the others free.
 
+        He et al. 2026, Methods: weights at stuck devices are set to zero and left out of training.
+
         Parameters
         ----------
         shape : tuple of int
@@ -54,18 +56,11 @@ class WeightLimits:
         rate : float
             Probability in [0, 1] that a weight is masked, independently of the others.
         rng : numpy.random.Generator
-            Draws the mask.
-
-        Notes
-        -----
-        He et al. 2026, section on hardware-adaptive learning and Methods: weights at stuck devices
-        are set to zero and left out of training.
         """
         n_out, n_in = shape
         check_count(n_out, "n_out")
         check_count(n_in, "n_in")
-        check_rate(rate, "rate")
-        bound = np.where(check_rng(rng).random((n_out, n_in)) < rate, 0.0, np.inf)
+        bound = np.where(check_rng(rng).random((n_out, n_in)) < check_rate(rate), 0.0, np.inf)
         return cls(-bound, bound)
 
     @property
@@ -89,20 +84,18 @@ class WeightLimits:
         return np.clip(weights, self.low, self.high)
 
     def without_self_connections(self):
-        """The same limits with the diagonal fixed as near to zero as it can be.
+        """The same limits of a square layer with the diagonal fixed as near to zero as it can be.
 
-        A Hopfield layer has no self-connections. The chip leaves one where both devices of a
-        diagonal pair are stuck. A ValueError if the matrix is not square.
+        The chip leaves a self-connection where both devices of a diagonal pair are stuck.
         """
         if self.shape[0] != self.shape[1]:
             raise ValueError(
                 f"limits of shape {self.shape} have no self-connections: give a square layer"
             )
-        diagonal = np.eye(self.shape[0], dtype=bool)
-        nearest = self.clip(np.zeros(self.shape))
-        return WeightLimits(
-            np.where(diagonal, nearest, self.low), np.where(diagonal, nearest, self.high)
-        )
+        low, high = self.low.copy(), self.high.copy()
+        for bound in (low, high):
+            np.fill_diagonal(bound, self.clip(np.zeros(self.shape)).diagonal())
+        return WeightLimits(low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +121,9 @@ class FaultMap:
         the difference of two devices: [-1, 1] for a working pair, [g - 1, g] with G+ stuck,
         [-g, 1 - g] with G- stuck, and one point with both.
         """
-        least = np.where(self.stuck, self.stuck_conductance / self.g_max, 0.0)
-        most = np.where(self.stuck, self.stuck_conductance / self.g_max, 1.0)
+        least, most = (
+            np.where(self.stuck, self.stuck_conductance / self.g_max, end) for end in (0.0, 1.0)
+        )
         return WeightLimits(least[..., 0] - most[..., 1], most[..., 0] - least[..., 1])
 
     def masked(self):

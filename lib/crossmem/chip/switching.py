@@ -18,12 +18,8 @@ class SwitchingModel:
     As the filament grows, the saturated transistor takes over the voltage until the cell is back at
     its SET threshold: the gate voltage sets the low-resistance state, near I_sat / V_set. The paper
     shows the curves without constants, so all of them are assumed, typical of filamentary oxides.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a constant is not finite or not above 0 (a spread may be 0), or the cell could not
-        switch: a threshold reaches the peak of its sweep, or ``g_off`` reaches ``g_full``.
+    A cell that could not switch is a ValueError: a threshold reaches the peak of its sweep, or
+    ``g_off`` reaches ``g_full``.
     """
 
     g_full: float = 300.0  # µS, complete filament

@@ -30,11 +30,6 @@ class CrossbarCircuit:
     read_limit : float
         Largest magnitude of an input voltage in V: more would change the devices.
 
-    Raises
-    ------
-    ValueError
-        If a conductance, a resistance or the read limit is out of range, or the array no matrix.
-
     Notes
     -----
     The unknowns are the changes of the potentials relative to ideal wires. Their sources are the
@@ -43,8 +38,20 @@ class CrossbarCircuit:
     """
 
     def __init__(self, conductance, *, wire_resistance, read_limit=DeviceModel.read_voltage):
-        self.conductance = _check_conductance(conductance, ("rows", "columns"))
-        self.wire_resistance = _check_wires(wire_resistance)
+        self.conductance = np.array(conductance, dtype=float)
+        self.conductance.flags.writeable = False  # a factorisation would not follow
+        if self.conductance.ndim != 2 or not self.conductance.size:
+            raise ValueError(
+                f"conductance has shape {self.conductance.shape}: "
+                "give a non-empty array (rows, columns)"
+            )
+        wrong = self.conductance[~((self.conductance >= 0) & np.isfinite(self.conductance))]
+        if wrong.size:
+            raise ValueError(
+                f"conductance {wrong[0]:g} µS is not a finite number of at least 0: "
+                "give 0 for an open device"
+            )
+        self.wire_resistance = _of_both_lines(wire_resistance)
         self.read_limit = check_positive(read_limit, "read_limit", example=DeviceModel.read_voltage)
         self._effective = None
         # The potentials of ideal lines are known, and below this limit 1 / r is not finite.
@@ -54,8 +61,7 @@ class CrossbarCircuit:
     def currents(self, voltages):
         """Currents (n, columns) in µA into the virtual grounds.
 
-        ``voltages`` (n, rows) are those of the sources in V, one input per row. A ValueError if
-        they have another shape or exceed the read limit.
+        ``voltages`` (n, rows) are those of the sources in V, within the read limit.
         """
         voltages = self._check_voltages(voltages)
         # Outputs are linear in the inputs: never solve for more inputs than the array has lines.
@@ -75,10 +81,11 @@ class CrossbarCircuit:
         if self._effective is None:
             rows, columns = self.conductance.shape
             if rows <= columns:
-                self._effective = self._device_currents(np.eye(rows)[:, :, None]).sum(axis=1)
+                effective = self._device_currents(np.eye(rows)[:, :, None]).sum(axis=1)
             else:
-                self._effective = self._device_currents(np.eye(columns)[:, None, :]).sum(axis=2).T
-            self._effective.flags.writeable = False
+                effective = self._device_currents(np.eye(columns)[:, None, :]).sum(axis=2).T
+            effective.flags.writeable = False
+            self._effective = effective
         return self._effective
 
     def node_voltages(self, voltages):
@@ -145,6 +152,10 @@ class CrossbarCircuit:
 def effective_pairs(conductance, *, wire_resistance, tile=64):
     """Conductances that a layer of differential pairs shows through the resistance of its lines.
 
+    As on `Crossbar`, inputs are rows, each output lies on two adjacent columns, and the sums of the
+    tiles are added digitally. A layer that does not fill its last tiles occupies their rows and
+    columns nearest to the outputs and to the sources; the wires beyond carry no current.
+
     Parameters
     ----------
     conductance : array_like of float, shape (n_out, n_in, 2)
@@ -157,16 +168,17 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     Returns
     -------
     numpy.ndarray, shape (n_out, n_in, 2)
-        Effective conductances in µS. As on `Crossbar`, inputs are rows, each output lies on two
-        adjacent columns, and the sums of the tiles are added digitally. A layer that does not fill
-        its last tiles occupies their rows and columns nearest to the outputs and to the sources;
-        the wires beyond carry no current.
+        Effective conductances in µS.
     """
-    conductance = _check_conductance(conductance, ("n_out", "n_in", 2))
+    conductance = np.asarray(conductance, dtype=float)
+    if conductance.ndim != 3 or conductance.shape[2] != 2:
+        raise ValueError(
+            f"conductance has shape {conductance.shape}: give a non-empty array (n_out, n_in, 2)"
+        )
     check_even(tile, "tile")
     n_out, n_in, _ = conductance.shape
-    wired = np.empty((n_in, 2 * n_out))
-    chip = conductance.transpose(1, 0, 2).reshape(wired.shape)  # columns G+, G-, G+, G-, ...
+    chip = conductance.transpose(1, 0, 2).reshape(n_in, 2 * n_out)  # columns G+, G-, G+, G-, ...
+    wired = np.empty(chip.shape)
     for row in range(0, n_in, tile):
         for column in range(0, 2 * n_out, tile):
             part = np.s_[row : row + tile, column : column + tile]
@@ -175,32 +187,23 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     return wired.reshape(n_in, n_out, 2).transpose(1, 0, 2)
 
 
-def share_lost(conductance, *, wire_resistance, tile=64, above=10.0):
+def share_lost(conductance, *, wire_resistance, tile=64):
     """Share of its conductance that each device of a layer loses to the resistance of the lines.
 
-    Parameters
-    ----------
-    conductance, wire_resistance, tile
-        As in `effective_pairs`.
-    above : float
-        Conductance in µS. Devices up to it carry too little current to show a loss.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_out, n_in, 2)
-        NaN for devices of at most ``above``.
+    Takes what `effective_pairs` takes. NaN for devices of at most 10 µS, which carry too little
+    current to show a loss.
     """
     seen = effective_pairs(conductance, wire_resistance=wire_resistance, tile=tile)
-    return np.where(conductance > above, 1 - seen / np.maximum(conductance, above), np.nan)
+    return np.where(conductance > 10.0, 1 - seen / np.maximum(conductance, 10.0), np.nan)
 
 
-def uniform_loss(lines, *, wire_resistance, device=None):
+def uniform_loss(lines, *, wire_resistance):
     """Share of the current that a square array loses to its lines, all devices at half of G_max.
 
     All of its ``lines`` rows are driven by one voltage; ``wire_resistance`` is as in
     `CrossbarCircuit`.
     """
-    half = (device or DeviceModel()).g_max / 2
+    half = DeviceModel.g_max / 2
     circuit = CrossbarCircuit(np.full((lines, lines), half), wire_resistance=wire_resistance)
     return 1 - float(circuit.effective_conductance().sum()) / (lines**2 * half)
 
@@ -213,26 +216,7 @@ def _line(nodes):
     return sparse.diags_array((beside, diagonal, beside), offsets=(-1, 0, 1), format="csr")
 
 
-def _check_conductance(conductance, axes):
-    """Copy of a conductance array in µS whose axes have the given names, or lengths."""
-    conductance = np.array(conductance, dtype=float)
-    conductance.flags.writeable = False  # a factorisation would not follow
-    right = conductance.ndim == len(axes) and conductance.size
-    if not right or (axes[-1] == 2 and conductance.shape[-1] != 2):
-        raise ValueError(
-            f"conductance has shape {conductance.shape}: "
-            f"give a non-empty array ({', '.join(map(str, axes))})"
-        )
-    wrong = conductance[~((conductance >= 0) & np.isfinite(conductance))]
-    if wrong.size:
-        raise ValueError(
-            f"conductance {wrong[0]:g} µS is not a finite number of at least 0: "
-            "give 0 for an open device"
-        )
-    return conductance
-
-
-def _check_wires(resistance):
+def _of_both_lines(resistance):
     """The resistances of one segment of a word and of a bit line, in Ω."""
     resistance = np.asarray(resistance, dtype=float)
     if resistance.shape not in ((), (2,)):
@@ -246,4 +230,4 @@ def _check_wires(resistance):
             f"wire_resistance {wrong[0]:g} Ω is outside [0, {LARGEST_WIRE:g}] Ω: "
             "give a few Ω per segment, or 0 for an ideal wire"
         )
-    return tuple(float(value) for value in np.broadcast_to(resistance, 2))
+    return tuple(np.broadcast_to(resistance, 2).tolist())

@@ -27,8 +27,8 @@ class DeviceModel:
     from the off state to targets spread evenly over 0-150 µS, the read-out minus the target has the
     mean (0.108 µS) and standard deviation (3.894 µS) of the paper's Fig. 6a.
 
-    A constant out of range is a ValueError, and so is a ``stuck_threshold`` or ``tolerance`` of half
-    of ``g_max`` or more, by which working devices would count as stuck.
+    A constant out of range is a ValueError; so is a ``stuck_threshold`` or ``tolerance`` of half of
+    ``g_max`` or more, by which working devices would count as stuck.
     """
 
     g_max: float = 150.0  # µS, upper end of the weight range; paper, Methods

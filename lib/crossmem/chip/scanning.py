@@ -14,7 +14,6 @@ from crossmem.chip.converters import quantize
 from crossmem.chip.faults import FaultMap
 from crossmem.randomness import generator
 
-ROUNDS = 3  # of matched filters in `decode`
 FALSE_ALARM_PROBABILITY = 1e-3  # that the check of a scan rejects a right map
 MISS_PROBABILITY = 1e-3  # that it accepts a column with a wrong device
 
@@ -27,18 +26,23 @@ def sampled_map(crossbar, rng, vectors=None, adc_bits=None):
     devices, each about G_max off: compressed sensing (Donoho 2006, IEEE Trans. Inf. Theory
     52:1289). Stored weights are lost; the crossbar remembers the map, as by `characterize`.
 
+    Vectors of ±1 with nearly zero sum cancel the current common to all devices and have sqrt(2)
+    less noise per fault than 0/1. All of them together measure each device as well as a read of its
+    own. Write-and-verify reads every device itself and gives up on the stuck ones, so that few
+    vectors save time only where devices are written without it.
+
     Parameters
     ----------
     crossbar : Crossbar
     rng : numpy.random.Generator
         Draws the vectors, the programming errors and the read noise.
     vectors : int, optional
-        Read vectors per level. By default they are added until the currents of further ones are
-        predicted within the known noise in every column (chi-square).
+        Read vectors per level, at most those of `read_vectors`. By default they are added until the
+        currents of further ones are predicted within the known noise in every column (chi-square).
     adc_bits : int, optional
         Resolution of the converters of the columns; exact by default. Their range is the largest
-        current of all vectors except the constant one. That one would fill the range alone and is
-        left out.
+        current of all vectors except the constant one, which would fill the range alone and is left
+        out.
 
     Returns
     -------
@@ -47,26 +51,15 @@ def sampled_map(crossbar, rng, vectors=None, adc_bits=None):
         stuck on.
     tuple of int
         Read vectors after programming high, and low.
-
-    Raises
-    ------
-    ValueError
-        If ``vectors`` is below 1 or above what `read_vectors` has.
-
-    Notes
-    -----
-    Vectors of ±1 with nearly zero sum cancel the current common to all devices and have sqrt(2)
-    less noise per fault than 0/1. All of them together measure each device as well as a read of its
-    own. Write-and-verify reads every device itself and gives up on the stuck ones, so that few
-    vectors save time only where devices are written without it.
     """
     size = min(crossbar.tile, crossbar.shape[1])
     most = _order(size) - (adc_bits is not None)
     if vectors is not None and check_count(vectors, "vectors") > most:
         raise ValueError(f"vectors is {vectors}, but {size} rows have {most}; give at most {most}.")
     g_max, found, used, shared, reads, writes = crossbar.device.g_max, [], [], [], 0, 0
+    n_out, n_in = crossbar.shape
     for target, sign in ((g_max, -1), (0.0, 1)):
-        pulses = crossbar.write_level(target, check_rng(rng)).pulses
+        pulses = int(crossbar.write_level(target, check_rng(rng)).pulses.sum())
         level, blocks, noise = _measure(crossbar, target, rng, most, adc_bits)
         # What working devices would carry is subtracted; a fault is positive.
         blocks = [
@@ -74,12 +67,11 @@ def sampled_map(crossbar, rng, vectors=None, adc_bits=None):
             for own, currents in blocks
         ]
         stuck, count = _decode_all(blocks, g_max, noise, vectors)
-        n_out, n_in = crossbar.shape
         found.append(np.concatenate(stuck).reshape(n_in, n_out, 2).swapaxes(0, 1))
         used.append(count)
         shared.append(np.clip(level + sign * _deviation(blocks, stuck, count), 0.0, g_max))
-        writes += int(pulses.sum())
-        reads += int(pulses.sum()) + pulses.size + count * 2 * n_out * len(blocks)
+        writes += pulses
+        reads += pulses + crossbar.devices + count * 2 * n_out * len(blocks)
     off, on = found[0], found[1] & ~found[0]
     known = np.select([off, on], shared, np.nan)
     crossbar.faults = FaultMap(off, on, known, reads, writes, g_max)
@@ -95,10 +87,10 @@ def read_vectors(rows, rng):
     in three of four vectors.
     """
     order = _order(rows)
-    square = -np.ones(order - 1)
-    square[np.arange(1, order - 1) ** 2 % (order - 1)] = 1
-    square[0] = 0
     index = np.arange(order - 1)
+    square = -np.ones(order - 1)
+    square[index[1:] ** 2 % (order - 1)] = 1
+    square[0] = 0
     matrix = np.ones((order, order))
     matrix[1:, 0] = -1
     matrix[1:, 1:] = square[index[:, None] - index] + np.eye(order - 1)
@@ -107,7 +99,11 @@ def read_vectors(rows, rng):
 
 
 def decode(vectors, currents, step, noise):
-    """Which devices deviate by ``step``: a Lasso, then matched filters.
+    """Which devices deviate by ``step``, boolean (m, columns): a Lasso, then matched filters.
+
+    A few rounds of matched filters on what the faults found so far do not explain undo the
+    shrinkage. Orthogonal matching pursuit (Tropp & Gilbert 2007, IEEE Trans. Inf. Theory 53:4655)
+    needs more vectors once a column holds many faults.
 
     Parameters
     ----------
@@ -117,16 +113,6 @@ def decode(vectors, currents, step, noise):
         Excess over the currents of working devices, in µS times the input.
     step, noise : float
         Deviation of a stuck device, positive, and the spread of a working one, in µS.
-
-    Returns
-    -------
-    ndarray of bool, shape (m, columns)
-
-    Notes
-    -----
-    A few rounds of matched filters on what the faults found so far do not explain undo the
-    shrinkage. Orthogonal matching pursuit (Tropp & Gilbert 2007, IEEE Trans. Inf. Theory 53:4655)
-    needs more vectors once a column holds many faults.
     """
     count, rows = vectors.shape
     penalty = max(0.5 * noise * np.sqrt(rows / count), 1e-3 * step)
@@ -134,7 +120,7 @@ def decode(vectors, currents, step, noise):
     with warnings.catch_warnings():  # the rounds correct what an unfinished fit leaves
         warnings.simplefilter("ignore", ConvergenceWarning)
         estimate = model.fit(vectors, currents).coef_.reshape(-1, rows).T
-    for _ in range(ROUNDS):
+    for _ in range(3):
         explained = step * (estimate > step / 2)
         estimate = explained + vectors.T @ (currents - vectors @ explained) / count
     return estimate > step / 2

@@ -146,7 +146,7 @@ def textbook_adam(value, gradients, rate, first=0.9, second=0.999, epsilon=1e-8)
 
 def run_optimizer(kind, value, gradients, rate):
     value = value.copy()
-    optimizer = kind(np, value)
+    optimizer = kind(value)
     for gradient in gradients:
         optimizer.step(value, gradient.copy(), rate, np.empty_like(value))
     return value

@@ -1,11 +1,10 @@
 """Gradient descent of a stack of tanh layers within weight limits: the hot loop.
 
 Every array carries a leading replica axis, so that several small networks train as one batched
-product. Only functions that NumPy and CuPy share are used: pass ``xp=cupy`` to train on a GPU.
+product.
 """
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +56,7 @@ class Recipe:
         check_not_negative(self.tolerance, "tolerance", 1e-8)
         check_count(self.unroll, "unroll")
 
-    def rate(self, step: int) -> float:
+    def rate(self, step):
         """Learning rate at a step counted from 0."""
         if self.optimizer == "rmsprop":
             return self.learning_rate
@@ -73,26 +72,20 @@ class RMSprop:
 
     decay = 0.99
 
-    def __init__(self, xp, like):
-        self.xp = xp
-        self.square = xp.zeros_like(like)
+    def __init__(self, like):
+        self.square = np.zeros_like(like)
 
     def step(self, value, gradient, rate, scratch):
         """Move ``value`` in place; ``gradient`` and ``scratch`` are overwritten."""
-        xp, square = self.xp, self.square
-        unit = (1.0 - self.decay) ** 0.5
-        xp.multiply(gradient, gradient, out=scratch)
+        square, unit = self.square, (1.0 - self.decay) ** 0.5
+        np.multiply(gradient, gradient, out=scratch)
         square *= self.decay
         square += scratch
-        xp.sqrt(square, out=scratch)
+        np.sqrt(square, out=scratch)
         scratch += EPSILON / unit
         gradient /= scratch
         gradient *= rate / unit
         value -= gradient
-
-    def keep(self, alive):
-        """Forget the replicas that have finished."""
-        self.square = self.square[alive]
 
 
 class Adam:
@@ -100,54 +93,44 @@ class Adam:
 
     first, second = 0.9, 0.999
 
-    def __init__(self, xp, like):
-        self.xp = xp
-        self.mean, self.square = xp.zeros_like(like), xp.zeros_like(like)
+    def __init__(self, like):
+        self.mean, self.square = np.zeros_like(like), np.zeros_like(like)
         self.count = 0
 
     def step(self, value, gradient, rate, scratch):
-        """Move ``value`` in place; ``gradient`` and ``scratch`` are overwritten."""
-        xp, mean, square = self.xp, self.mean, self.square
+        """As in `RMSprop`."""
+        mean, square = self.mean, self.square
         self.count += 1
         mean_unit = (1.0 - self.first) / (1.0 - self.first**self.count)
         square_unit = ((1.0 - self.second) / (1.0 - self.second**self.count)) ** 0.5
-        xp.multiply(gradient, gradient, out=scratch)
+        np.multiply(gradient, gradient, out=scratch)
         square *= self.second
         square += scratch
         mean *= self.first
         mean += gradient
-        xp.sqrt(square, out=scratch)
+        np.sqrt(square, out=scratch)
         scratch += EPSILON / square_unit
-        xp.divide(mean, scratch, out=gradient)
+        np.divide(mean, scratch, out=gradient)
         gradient *= rate * mean_unit / square_unit
         value -= gradient
 
-    def keep(self, alive):
-        """Forget the replicas that have finished."""
-        self.mean, self.square = self.mean[alive], self.square[alive]
-
 
 class Parameter:
-    """One trained array (R, ...) with its gradient, its limits and its optimiser state."""
+    """One trained array (R, ...) with its gradient, its optimiser and its limits, (low, high)."""
 
-    def __init__(self, value, low, high, optimizer, xp):
-        self.xp, self.value = xp, value
-        self.gradient, self.scratch = xp.empty_like(value), xp.empty_like(value)
-        self.optimizer = optimizer(xp, value)
-        self.low, self.high, self.working = self._simplest_limits(low, high)
+    def __init__(self, value, optimizer, limits=None):
+        self.value = _single(value)
+        self.gradient, self.scratch = np.empty_like(self.value), np.empty_like(self.value)
+        self.optimizer = optimizer(self.value)
+        self.low = self.high = self.working = None
+        if limits is not None:
+            low, high = map(_single, limits)
+            free = np.isinf(low) & np.isinf(high)
+            if not (free | ((low == 0) & (high == 0))).all():
+                self.low, self.high = low, high
+            elif not free.all():  # a 0/1 mask is one pass over memory, bounds are two
+                self.working = free.astype(np.float32)
         self.project()
-
-    def _simplest_limits(self, low, high):
-        """Limits as (low, high, working): a 0/1 mask is one pass over memory, bounds are two.
-
-        Free weights need neither; masked ones are free or zero, which ``working`` says.
-        """
-        if low is None:
-            return None, None, None
-        free = self.xp.isinf(low) & self.xp.isinf(high)
-        if not (free | ((low == 0) & (high == 0))).all():
-            return low, high, None
-        return None, None, None if free.all() else free.astype(low.dtype)
 
     def descend(self, rate):
         """One optimiser step along ``gradient``, then projection onto the limits."""
@@ -159,17 +142,15 @@ class Parameter:
         if self.working is not None:
             self.value *= self.working
         elif self.low is not None:
-            self.xp.maximum(self.value, self.low, out=self.value)
-            self.xp.minimum(self.value, self.high, out=self.value)
+            np.maximum(self.value, self.low, out=self.value)
+            np.minimum(self.value, self.high, out=self.value)
 
     def keep(self, alive):
-        """Forget the replicas that have finished."""
-        self.value = self.value[alive]
-        for name in ("low", "high", "working"):
-            if getattr(self, name) is not None:
-                setattr(self, name, getattr(self, name)[alive])
-        self.gradient, self.scratch = self.gradient[alive], self.scratch[alive]
-        self.optimizer.keep(alive)
+        """Forget the replicas whose entry of ``alive`` is false."""
+        for owner in (self, self.optimizer):
+            for name, array in vars(owner).items():
+                if isinstance(array, np.ndarray):
+                    setattr(owner, name, array[alive])
 
 
 class Trainer:
@@ -192,38 +173,34 @@ class Trainer:
     draw : callable or None
         ``draw()`` returns which patterns each network sees in the next step, an array (R, B) of
         int; None shows all of them in every step, which is the published training.
-    xp : module
-        NumPy, or CuPy to run the same loop on a GPU.
     """
 
-    def __init__(self, targets, weights, limits, biases, recipe, corrupt=None, draw=None, xp=np):
-        self.xp, self.recipe, self.corrupt, self.draw = xp, recipe, corrupt, draw
+    def __init__(self, targets, weights, limits, biases, recipe, corrupt=None, draw=None):
+        self.recipe, self.corrupt, self.draw = recipe, corrupt, draw
         optimizer = {"rmsprop": RMSprop, "adam": Adam}[recipe.optimizer]
-        single = lambda array: xp.array(array, dtype=xp.float32, order="C")  # noqa: E731
-        self.targets = single(targets)
         self.weights = [
-            Parameter(single(w), *(map(single, bound) if bound else (None, None)), optimizer, xp)
-            for w, bound in zip(weights, limits, strict=True)
+            Parameter(weight, optimizer, bounds)
+            for weight, bounds in zip(weights, limits, strict=True)
         ]
-        self.biases = [Parameter(single(b), None, None, optimizer, xp) for b in biases or ()]
+        self.biases = [Parameter(bias, optimizer) for bias in biases or ()]
         # Unrolled updates are a deeper stack whose layers share their parameters.
         self.path = self.weights * recipe.unroll
-        self._patterns = self.targets
+        self.targets = self._patterns = _single(targets)
         self._choose()
         self._allocate()
 
     def _allocate(self):
-        xp, (replicas, patterns, _) = self.xp, self.targets.shape
-        self.inputs = xp.empty_like(self.targets) if self.corrupt else self.targets
+        replicas, patterns, _ = self.targets.shape
+        self.inputs = np.empty_like(self.targets) if self.corrupt else self.targets
         shapes = [(replicas, patterns, w.value.shape[1]) for w in self.path]
-        self.outputs = [xp.empty(shape, dtype=xp.float32) for shape in shapes]
-        self.deltas = [xp.empty(shape, dtype=xp.float32) for shape in shapes]
+        self.outputs = [np.empty(shape, dtype=np.float32) for shape in shapes]
+        self.deltas = [np.empty(shape, dtype=np.float32) for shape in shapes]
 
     def _choose(self):
         """Take the patterns of the next step, (R, B, N), if a step does not see all."""
         if self.draw:  # one `take` of whole rows: three times as fast as an index per replica
             replicas, count, neurons = self._patterns.shape
-            rows = self.xp.asarray(self.draw()) + count * self.xp.arange(replicas)[:, None]
+            rows = np.asarray(self.draw()) + count * np.arange(replicas)[:, None]
             self.targets = self._patterns.reshape(-1, neurons).take(rows, axis=0)
 
     def show(self):
@@ -231,7 +208,7 @@ class Trainer:
         self._choose()
         if self.corrupt:
             self.corrupt(self.targets, self.inputs)
-        elif self.draw:
+        else:
             self.inputs = self.targets
         self.forward()
 
@@ -245,11 +222,11 @@ class Trainer:
         """Outputs of every layer: tanh(W x + b), the last left linear for the logistic loss."""
         below = self.inputs
         for index, (weight, output) in enumerate(zip(self.path, self.outputs, strict=True)):
-            self.xp.matmul(below, weight.value.swapaxes(1, 2), out=output)
+            np.matmul(below, weight.value.swapaxes(1, 2), out=output)
             if self.biases:
                 output += self.biases[index % len(self.biases)].value[:, None, :]
             if output is not self.outputs[-1] or self.recipe.loss != "logistic":
-                self.xp.tanh(output, out=output)
+                np.tanh(output, out=output)
             below = output
 
     def backward(self):
@@ -258,14 +235,14 @@ class Trainer:
         for index in reversed(range(len(self.path))):
             delta, weight = self.deltas[index], self.path[index]
             below = self.outputs[index - 1] if index else self.inputs
-            product = functools.partial(self.xp.matmul, delta.swapaxes(1, 2), below)
+            product = functools.partial(np.matmul, delta.swapaxes(1, 2), below)
             self._add_gradient(weight, product, index)
             if self.biases:
                 bias = self.biases[index % len(self.biases)]
-                self._add_gradient(bias, functools.partial(self.xp.sum, delta, axis=1), index)
+                self._add_gradient(bias, functools.partial(np.sum, delta, axis=1), index)
             if index:
-                self.xp.matmul(delta, weight.value, out=self.deltas[index - 1])
-                self._to_slope(below)
+                np.matmul(delta, weight.value, out=self.deltas[index - 1])
+                _to_slope(below)
                 self.deltas[index - 1] *= below
 
     def _add_gradient(self, parameter, compute, index):
@@ -278,42 +255,36 @@ class Trainer:
 
     def _output_delta(self):
         """Loss gradient at the input of the last layer's activation; overwrites the outputs."""
-        xp, output, delta = self.xp, self.outputs[-1], self.deltas[-1]
+        output, delta, loss = self.outputs[-1], self.deltas[-1], self.recipe.loss
         count = output.shape[1] * output.shape[2]
-        if self.recipe.loss != "logistic":
-            xp.subtract(output, self.targets, out=delta)
-            self._to_slope(output)
-            if self.recipe.loss == "cubic":
-                output *= delta
-                xp.absolute(delta, out=delta)
-            delta *= (2.0 if self.recipe.loss == "squared" else 3.0) / count
-            delta *= output
-        else:  # d/dh log(1 + exp(-x h)) = -x / (1 + exp(x h))
-            xp.multiply(output, self.targets, out=output)
-            xp.minimum(output, 80.0, out=output)  # exp(88) overflows float32
-            xp.exp(output, out=output)
+        if loss == "logistic":  # d/dh log(1 + exp(-x h)) = -x / (1 + exp(x h))
+            np.multiply(output, self.targets, out=output)
+            np.minimum(output, 80.0, out=output)  # exp(88) overflows float32
+            np.exp(output, out=output)
             output += 1.0
-            xp.divide(self.targets, output, out=delta)
+            np.divide(self.targets, output, out=delta)
             delta *= -1.0 / count
-
-    def _to_slope(self, output):
-        """Turn outputs of tanh into its slopes there, tanh' = 1 - tanh², in place."""
-        output *= output
-        self.xp.subtract(1.0, output, out=output)
+            return
+        np.subtract(output, self.targets, out=delta)
+        _to_slope(output)
+        if loss == "cubic":
+            output *= delta
+            np.absolute(delta, out=delta)
+        delta *= (2.0 if loss == "squared" else 3.0) / count
+        delta *= output
 
     def losses(self):
         """Mean loss per output of each network, from the outputs just computed, shape (R,)."""
-        xp, output = self.xp, self.outputs[-1]
-        if self.recipe.loss != "logistic":
-            error = xp.subtract(output, self.targets, out=self.deltas[-1])
-            if self.recipe.loss == "cubic":
-                return (xp.absolute(error) ** 3).mean(axis=(1, 2))
-            return xp.einsum("rpn,rpn->r", error, error) / error[0].size
-        return xp.logaddexp(0.0, -output * self.targets).mean(axis=(1, 2))
+        output = self.outputs[-1]
+        if self.recipe.loss == "logistic":
+            return np.logaddexp(0.0, -output * self.targets).mean(axis=(1, 2))
+        error = np.subtract(output, self.targets, out=self.deltas[-1])
+        if self.recipe.loss == "cubic":
+            return (np.absolute(error) ** 3).mean(axis=(1, 2))
+        return np.einsum("rpn,rpn->r", error, error) / error[0].size
 
     def keep(self, alive):
         """Go on with the replicas whose entry of ``alive`` is true."""
-        alive = self.xp.asarray(alive)
         self.targets = self._patterns = self.targets[alive]
         for parameter in (*self.weights, *self.biases):
             parameter.keep(alive)
@@ -323,16 +294,7 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training left: arrays with the replica axis first.
-
-    Attributes
-    ----------
-    weights, biases : lists of arrays (R, n_out, n_in) and (R, n_out)
-    losses : array (R,)
-        Mean loss per output when each network stopped.
-    steps : array (R,) of int
-        Steps that each network took.
-    """
+    """What training left: arrays with the replica axis first, and each network's last loss."""
 
     weights: list
     biases: list
@@ -340,35 +302,19 @@ class Trained:
     steps: np.ndarray
 
 
-def train(
-    targets,
-    weights,
-    *,
-    limits,
-    biases=None,
-    recipe: Recipe,
-    corrupt: Callable | None = None,
-    draw: Callable | None = None,
-    xp=np,
-) -> Trained:
+def train(targets, weights, *, limits, recipe, biases=None, corrupt=None, draw=None):
     """Train a batch of networks; each stops at its own tolerance or at the last step.
 
-    A network's result does not depend on the others in its batch: every operation acts on each
+    Parameters are those of `Trainer`; a loss that stops being finite is a FloatingPointError. A
+    network's result does not depend on the others in its batch: every operation acts on each
     replica alone, and a finished one leaves the batch. With ``corrupt`` or ``draw`` every network
     takes all steps, since the loss of fresh cues or of some patterns says little.
-
-    Parameters are those of `Trainer`.
-
-    Raises
-    ------
-    FloatingPointError
-        If the loss stops being finite.
     """
-    trainer = Trainer(targets, weights, limits, biases, recipe, corrupt, draw, xp)
+    trainer = Trainer(targets, weights, limits, biases, recipe, corrupt, draw)
     replicas = len(trainer.targets)
     result = Trained(
-        [xp.empty_like(w.value) for w in trainer.weights],
-        [xp.empty_like(b.value) for b in trainer.biases],
+        [np.empty_like(w.value) for w in trainer.weights],
+        [np.empty_like(b.value) for b in trainer.biases],
         np.empty(replicas),
         np.full(replicas, recipe.steps),
     )
@@ -377,7 +323,7 @@ def train(
         last = step == recipe.steps
         trainer.show()
         if last or (not (corrupt or draw) and step % CHECK_EVERY == 0):
-            losses = np.array(trainer.losses().tolist())
+            losses = trainer.losses().astype(float)
             if not np.isfinite(losses).all():
                 raise FloatingPointError(
                     f"training diverged by step {step}: lower learning_rate={recipe.learning_rate}"
@@ -395,9 +341,18 @@ def train(
 
 def _collect(result, trainer, running, done, losses, step):
     """Copy the networks that have finished from the trainer into the result."""
-    for kept, parameter in zip(result.weights, trainer.weights, strict=True):
-        kept[running[done]] = parameter.value[done]
-    for kept, parameter in zip(result.biases, trainer.biases, strict=True):
-        kept[running[done]] = parameter.value[done]
+    kept, trained = result.weights + result.biases, trainer.weights + trainer.biases
+    for array, parameter in zip(kept, trained, strict=True):
+        array[running[done]] = parameter.value[done]
     result.losses[running[done]] = losses[done]
     result.steps[running[done]] = step
+
+
+def _single(array):
+    return np.array(array, dtype=np.float32, order="C")
+
+
+def _to_slope(output):
+    """Turn outputs of tanh into its slopes there, tanh' = 1 - tanh², in place."""
+    output *= output
+    np.subtract(1.0, output, out=output)

@@ -41,27 +41,41 @@ class LinearDevice(Memristor):
 
 
 @dataclass(frozen=True)
-class IonDrift(Memristor):
-    """Linear ion drift (Strukov et al. 2008, Nature 453:80): dx/dt = μ R_on / D² i.
+class Drift(Memristor):
+    """Drift of ions: dx/dt = μ R_on / D² times a window and the current; x is the doped share.
 
-    The state is the doped share of the film. HP's mobility is 1e-14 m²/(V s), 1e5 times less.
+    Flux-controlled: of a pulse only ∫ v dt matters.
     """
 
-    mobility: float = 1e-9  # m²/(V s)
+    mobility: float = 1e-9  # m²/(V s); HP's is 1e-14, 1e5 times less
     thickness: float = 1e-8  # m
 
     def rate(self, state, voltage):
-        """Derivative in 1/s; flux-controlled, so that only ∫ v dt matters."""
-        speed = self.mobility * self.r_on / self.thickness**2
-        return speed * self.window(state, voltage) * self.current(state, voltage)
+        """Derivative in 1/s."""
+        return self._speed * self.window(state, voltage) * self.current(state, voltage)
 
-    def window(self, state, voltage):
-        """Factor that slows the drift near the ends of the film."""
-        return 1.0
+    @property
+    def _speed(self):
+        return self.mobility * self.r_on / self.thickness**2  # 1/(A s)
 
 
 @dataclass(frozen=True)
-class Joglekar(IonDrift):
+class IonDrift(Drift):
+    """Linear ion drift (Strukov et al. 2008, Nature 453:80)."""
+
+    def window(self, state, voltage):
+        """1 everywhere."""
+        return 1.0
+
+    def _integrate(self, state, voltage, duration):
+        """The square of the resistance falls in proportion to the flux."""
+        reach = 2 * self._speed * (self.r_off - self.r_on) * voltage * duration
+        square = np.clip(self.conductance(state) ** -2 - reach, self.r_on**2, self.r_off**2)
+        return self.state(1 / np.sqrt(square))
+
+
+@dataclass(frozen=True)
+class Joglekar(Drift):
     """Ion drift that stops at both ends (Joglekar and Wolf 2009, Eur. J. Phys. 30:661).
 
     As published, an Euler step that is clipped onto an end leaves the device there for ever; the
@@ -81,7 +95,7 @@ class Joglekar(IonDrift):
 
 
 @dataclass(frozen=True)
-class Biolek(IonDrift):
+class Biolek(Drift):
     """Ion drift that slows only towards the end ahead (Biolek et al. 2009, Radioengineering 18)."""
 
     order: int = 1  # p of the window 1 - (x - step(-i))^(2p); Knowm's library has 7

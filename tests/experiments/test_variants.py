@@ -68,9 +68,9 @@ def test_noise_of_each_step_by_hand(levels):
 def test_a_warm_start_takes_as_many_steps_in_all(monkeypatch):
     stages, descend = [], variants.descend
 
-    def noted(memories, patterns, weights, bounds, recipe, rngs):
-        stages.append((patterns.shape[1], recipe.steps))
-        return descend(memories, patterns, weights, bounds, recipe, rngs)
+    def noted(memories, patterns, *rest):
+        stages.append((patterns.shape[1], memories[0].steps))
+        return descend(memories, patterns, *rest)
 
     monkeypatch.setattr(variants, "descend", noted)
     odd = NOISY.at(n_patterns=21, steps=101)

@@ -61,15 +61,13 @@ def variant_quality(setup, *, variant, seed):
     count = check_count(setup.n_patterns, "n_patterns", least=2)
     stored = setup.stored(seed).astype(np.float32)
     limits, rng = check_limits(None, setup.shapes()), np.random.default_rng(seed)
-    bounds = [(limit.low[None], limit.high[None]) for limit in limits]
     memory = variant_memory(setup.memory(seed), variant, limits)
     weights = [initial_weights(limit.shape, rng)[None] for limit in limits]
     steps = memory.steps
     stages = [(count // 2, steps // 2), (count, steps - steps // 2)]
     for shown, part in stages if variant == "warm start" else [(count, steps)]:
         memory.set_params(steps=part)
-        recipe = memory.recipe(limits)
-        weights = descend([memory], stored[None, :shown], weights, bounds, recipe, [rng]).weights
+        weights = descend([memory], stored[None, :shown], weights, [limits], [rng]).weights
     network = Network(
         normalised_layer(weight[0], np.zeros(len(weight[0]), np.float32), 1.0, limit)
         for weight, limit in zip(weights, limits, strict=True)

@@ -11,7 +11,7 @@ from crossmem.checks import (
     check_positive,
     check_rate,
 )
-from crossmem.networks.base import AssociativeMemory, check_limits, normalised_layer, readout_gain
+from crossmem.networks.base import AssociativeMemory, normalised_layer, readout_gain
 from crossmem.networks.network import ACTIVATIONS
 from crossmem.networks.noise import flipped_cues, gaussian_cues, shuffled_batches
 from crossmem.networks.training import Recipe, train
@@ -117,16 +117,7 @@ class AdaptiveMemory(AssociativeMemory):
         return tuple(pair)
 
     def recipe(self, limits):
-        """The training recipe within limits, with the library's values where None was given.
-
-        Parameters
-        ----------
-        limits : list of WeightLimits
-
-        Returns
-        -------
-        training.Recipe
-        """
+        """The `training.Recipe` within a list of WeightLimits; None takes the library's values."""
         noisy, binary = any(self.noise_levels()), self.activation == "sign"
         default = "adam" if noisy else "rmsprop"
         optimizer = default if self.optimizer is None else self.optimizer
@@ -158,9 +149,8 @@ class AdaptiveMemory(AssociativeMemory):
 
     def check_parameters(self):
         check_choice(self.activation, "activation", ACTIVATIONS)
-        sizes = self.hidden if isinstance(self.hidden, tuple | list) else None
-        whole = lambda n: isinstance(n, int | np.integer) and not isinstance(n, bool)  # noqa: E731
-        if sizes is None or not all(whole(n) and n > 0 for n in sizes):
+        sizes = self.hidden if isinstance(self.hidden, tuple | list) else [None]
+        if not all((type(n) is int or isinstance(n, np.integer)) and n > 0 for n in sizes):
             raise ValueError(
                 f"hidden={self.hidden!r} must be a tuple of whole numbers of at least 1, "
                 "such as (32,), or () for a single layer"
@@ -216,7 +206,7 @@ def fit_batch(memories, patterns, *, limits=None):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the numbers of memories, pattern sets and limits differ, or `fit` would raise.
     """
     limits = [None] * len(memories) if limits is None else limits
@@ -230,61 +220,49 @@ def fit_batch(memories, patterns, *, limits=None):
         if type(memory) is not AdaptiveMemory:  # a subclass may fit in its own way
             memory.fit(stored, limits=own)
             continue
-        memory.check_parameters()
-        stored = memory._check_stored(stored)
-        own = check_limits(own, memory.layer_shapes(stored.shape[1]))
+        stored, own = memory.check_input(stored, own)
         settings = to_json(memory.get_params() | {"seed": None})
         key = (settings, memory.recipe(own), stored.shape)
         groups.setdefault(key, []).append((memory, stored, own))
     for group in groups.values():
-        members, stored, own = (list(column) for column in zip(*group, strict=True))
+        members, stored, own = zip(*group, strict=True)
         learned = _learn_batch(members, np.stack(stored), own)
         for memory, layers, limit in zip(members, learned, own, strict=True):
-            memory._keep(layers, limit)
+            memory.keep(layers, limit)
     return memories
 
 
 def _learn_batch(memories, patterns, limits):
-    """Layers of R adaptive memories that differ in nothing but seed, patterns and limits.
-
-    ``patterns`` is an array (R, P, N), ``limits`` a list of R checked lists.
-    """
-    recipe = memories[0].recipe(limits[0])
+    """Layers of R adaptive memories; parameters as in `descend`."""
     rngs = [np.random.default_rng(memory.seed) for memory in memories]
-    gains = [[readout_gain(limit, recipe.loss) for limit in own] for own in limits]
-    weights = [
+    start = [
         [initial_weights(limit.shape, rng) for limit in own]
         for own, rng in zip(limits, rngs, strict=True)
     ]
-    bounds = [
-        [(gain * limit.low, gain * limit.high) for gain, limit in zip(*pair, strict=True)]
-        for pair in zip(gains, limits, strict=True)
-    ]
-    stack = lambda rows: [np.stack(column) for column in zip(*rows, strict=True)]  # noqa: E731
-    bounds = [stack(pairs) for pairs in zip(*bounds, strict=True)]
-    trained = descend(memories, patterns, stack(weights), bounds, recipe, rngs)
+    start = [np.stack(layer) for layer in zip(*start, strict=True)]
+    trained = descend(memories, patterns, start, limits, rngs)
     biases = trained.biases or [np.zeros(w.shape[:2], np.float32) for w in trained.weights]
-    learned = []
+    loss, learned = memories[0].recipe(limits[0]).loss, []
     for r, memory in enumerate(memories):
         memory.loss_, memory.steps_ = float(trained.losses[r]), int(trained.steps[r])
-        parts = zip(trained.weights, biases, gains[r], limits[r], strict=True)
-        learned.append([normalised_layer(w[r], b[r], gain, limit) for w, b, gain, limit in parts])
+        parts = zip(trained.weights, biases, limits[r], strict=True)
+        learned.append(
+            [normalised_layer(w[r], b[r], readout_gain(own, loss), own) for w, b, own in parts]
+        )
     return learned
 
 
-def descend(memories, patterns, weights, bounds, recipe, rngs):
-    """Train the effective weights of R adaptive memories as one batch, from given initial ones.
+def descend(memories, patterns, weights, limits, rngs):
+    """Train the effective weights (gain times weight) of R adaptive memories as one batch.
 
     Parameters
     ----------
-    memories : list of AdaptiveMemory
+    memories : sequence of AdaptiveMemory
         They differ in their seed alone.
     patterns : array (R, P, N)
     weights : list of arrays (R, n_out, n_in)
-        Where each layer starts; gain times weight.
-    bounds : list of pairs of arrays (R, n_out, n_in)
-        Least and greatest effective weight of each layer.
-    recipe : training.Recipe
+        Where each layer starts.
+    limits : sequence of R lists of WeightLimits
     rngs : list of numpy.random.Generator
         Each draws the cues and the batches of one memory.
 
@@ -293,7 +271,7 @@ def descend(memories, patterns, weights, bounds, recipe, rngs):
     training.Trained
     """
     first, count, shown = memories[0], patterns.shape[1], itertools.count()
-    size = first.patterns_per_step(count)
+    recipe, size = first.recipe(limits[0]), first.patterns_per_step(count)
     batches = [shuffled_batches(count, size, rng) for rng in rngs]
 
     def corrupt(targets, out):
@@ -304,12 +282,22 @@ def descend(memories, patterns, weights, bounds, recipe, rngs):
     return train(
         patterns,
         weights,
-        limits=bounds,
+        limits=[_effective_bounds(layer, recipe.loss) for layer in zip(*limits, strict=True)],
         biases=[np.zeros(w.shape[:2], np.float32) for w in weights] if first.bias else None,
         recipe=recipe,
         corrupt=corrupt if any(first.noise_levels()) else None,
         draw=(lambda: [next(own) for own in batches]) if size < count else None,
     )
+
+
+def _effective_bounds(limits, loss):
+    """Least and greatest effective weights (R, n_out, n_in) of one layer of R memories."""
+    gains = [readout_gain(limit, loss) for limit in limits]
+    low, high = (
+        np.stack([gain * getattr(limit, end) for gain, limit in zip(gains, limits, strict=True)])
+        for end in ("low", "high")
+    )
+    return low, high
 
 
 def initial_weights(shape, rng):

@@ -47,19 +47,15 @@ class AssociativeMemory(BaseEstimator):
 
         Raises
         ------
-        ValueError
-            For patterns or limits that the memory cannot take; the message says why.
+        TypeError, ValueError
+            For parameters, patterns or limits that the memory cannot take.
         """
+        patterns, limits = self.check_input(patterns, limits)
+        return self.keep(self._learn(patterns, limits), limits)
+
+    def check_input(self, patterns, limits):
+        """The patterns as float32 and a WeightLimits per layer, if the memory can take them."""
         self.check_parameters()
-        patterns = self._check_stored(patterns)
-        limits = check_limits(limits, self.layer_shapes(patterns.shape[1]))
-        return self._keep(self._learn(patterns, limits), limits)
-
-    def check_parameters(self):
-        """Raise for constructor parameters that training cannot use."""
-
-    def _check_stored(self, patterns):
-        """Patterns to store, as float32, if they are of the kind that the activation returns."""
         patterns = check_patterns(patterns)
         binary = bool((np.abs(patterns) == 1).all())
         if binary != (self.activation == "sign"):
@@ -70,10 +66,14 @@ class AssociativeMemory(BaseEstimator):
                 "return: use AdaptiveMemory(activation='tanh'), or binarise them with "
                 "numpy.where(patterns > 0, 1, -1)"
             )
-        return patterns.astype(np.float32)
+        limits = check_limits(limits, self.layer_shapes(patterns.shape[1]))
+        return patterns.astype(np.float32), limits
 
-    def _keep(self, layers, limits):
-        """Take fitted layers."""
+    def check_parameters(self):
+        """Raise for constructor parameters that training cannot use."""
+
+    def keep(self, layers, limits):
+        """Take fitted layers, and return the memory."""
         self.network_ = Network(layers, self.activation, getattr(self, "unroll", 1))
         self.limits_, self.n_features_in_ = limits, self.network_.neurons
         return self
@@ -92,27 +92,18 @@ class AssociativeMemory(BaseEstimator):
         return [(neurons, neurons)]
 
     def recall(self, cues, **options):
-        """Complete corrupted patterns; parameters, return value and errors of `Network.recall`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
+        """Complete corrupted patterns (n, N) after `fit`; all else is as in `Network.recall`."""
         return as_network(self).recall(cues, **options)
 
     def score(self, cues, patterns, **recall_options):
-        """Mean cosine similarity of the recalled cues with the patterns, see `Network.score`."""
+        """Mean cosine similarity of the recalled cues with the patterns, as in `Network.score`."""
         return as_network(self).score(cues, patterns, **recall_options)
 
 
 def is_free(limits):
     """Whether weights are free or masked, rather than bounded by what a chip can reach.
 
-    Raises
-    ------
-    ValueError
-        If some are unbounded and others bounded: no one scale would fit both.
+    A mix of unbounded and bounded weights is a ValueError: no one scale would fit both.
     """
     unbounded = np.isinf(limits.low) & np.isinf(limits.high)
     masked = (limits.low == 0) & (limits.high == 0)

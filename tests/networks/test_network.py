@@ -254,18 +254,20 @@ def test_a_network_reopened_recalls_bit_for_bit(rng, tmp_path, sizes, activation
     np.testing.assert_array_equal(reopened.recall(cues, **options), saved.recall(cues, **options))
 
 
-def test_a_gain_from_numpy_computes_alike_before_and_after(rng):
+def test_a_gain_from_numpy_computes_alike_before_and_after(rng, tmp_path):
     (layer,) = random_layers(rng, (6, 6), np.float32)
     own = Network([dataclasses.replace(layer, gain=np.float64(1.7))])
     states = rng.uniform(-1, 1, (3, 6)).astype(np.float32)
     field = own.layers[0].field(states)
     assert field.dtype == np.float32
-    reopened = Network.from_dataset(own.to_dataset())
+    own.save(tmp_path / "network.nc")
+    reopened = Network.load(tmp_path / "network.nc")
     np.testing.assert_array_equal(reopened.layers[0].field(states), field)
 
 
-def test_every_variable_of_the_file_carries_its_meaning(rng):
-    found = Network(random_layers(rng, (6, 4, 6))).to_dataset()
+def test_every_variable_of_the_file_carries_its_meaning(rng, tmp_path):
+    Network(random_layers(rng, (6, 4, 6))).save(tmp_path / "network.nc")
+    found = load_dataset(tmp_path / "network.nc")
     assert list(found) == ["weights_0", "bias_0", "gain_0", "weights_1", "bias_1", "gain_1"]
     for variable in found.values():
         assert {"units", "long_name"} <= set(variable.attrs)
@@ -305,19 +307,18 @@ def test_what_cannot_be_kept_whole_is_refused(tmp_path):
         noisy.with_weights([layer.weights])
     mixed = Network([layer, NoisyLayer(layer.weights, layer.bias)])
     with pytest.raises(TypeError, match="layer 1 is of the kind NoisyLayer"):
-        mixed.to_dataset()
+        mixed.save(tmp_path / "network.nc")
 
 
-@pytest.mark.parametrize("missing", ["weights_0", "bias_1", "gain_0"])
-def test_a_dataset_without_a_whole_network_is_refused(rng, missing):
-    whole = Network(random_layers(rng, (5, 4, 5))).to_dataset()
-    with pytest.raises(ValueError, match=f"lacks .*{missing}"):
-        Network.from_dataset(whole.drop_vars(missing))
-    del whole.attrs["unroll"]
-    with pytest.raises(ValueError, match="lacks 'unroll'"):
-        Network.from_dataset(whole)
-    with pytest.raises(ValueError, match="holds no network"):
-        Network.from_dataset(xr.Dataset())
+@pytest.mark.parametrize("missing", ["weights_0", "bias_1", "gain_0", "unroll"])
+def test_a_file_without_a_whole_network_is_refused(rng, tmp_path, missing):
+    path = tmp_path / "network.nc"
+    Network(random_layers(rng, (5, 4, 5))).save(path)
+    whole = load_dataset(path)
+    whole.attrs.pop(missing, None)
+    save_dataset(whole.drop_vars(missing, errors="ignore"), path)
+    with pytest.raises(ValueError, match=f"network.nc lacks .*{missing}.* holds no network"):
+        Network.load(path)
 
 
 def test_files_that_cannot_be_read_are_told_from_damaged_ones(tmp_path):

@@ -118,12 +118,8 @@ class Network:
     def with_weights(self, weights):
         """The network with other weights, an array (n_out, n_in) per layer; biases and gains stay.
 
-        Raises
-        ------
-        TypeError
-            As in `check_plain`.
-        ValueError
-            If the number or a shape of the arrays is not that of the layers.
+        A layer that is more than weights, bias and gain is a TypeError, another number or shape of
+        arrays than that of the layers a ValueError.
         """
         self.check_plain()
         weights = [np.asarray(matrix) for matrix in weights]
@@ -137,13 +133,7 @@ class Network:
         )
 
     def check_plain(self):
-        """Refuse layers that are more than weights, bias and gain, such as those of a chip.
-
-        Raises
-        ------
-        TypeError
-            If a layer is of another kind than `Layer`.
-        """
+        """Refuse layers that are more than weights, bias and gain, such as those of a chip."""
         for number, layer in enumerate(self.layers):
             if type(layer) is not Layer:
                 raise TypeError(
@@ -175,39 +165,32 @@ class Network:
 
         Raises
         ------
-        ValueError
-            For cues of another width or outside [-1, 1], an unknown update, a number of
-            iterations that ends between two passes, or asynchronous updates of layers that only
-            work on the whole state.
+        TypeError, ValueError
+            For cues of another width or outside [-1, 1], an unknown update, iterations that end
+            between two passes, or asynchronous updates of layers behind converters.
         """
         cues = self.check_states(cues)
         self._check_recall(iterations, update)
         rng = np.random.default_rng(0) if rng is None else check_rng(rng)
         states = np.array(cues, dtype=self.layers[0].weights.dtype)
-        states_seen = [states]
+        seen = [states]
         for _ in range(iterations):
             if update == "synchronous":
-                moved = step(self.layers, states, self.activation)
+                states = step(self.layers, states, self.activation)
             else:
-                moved = sweep_neurons(self.layers, states, self.activation, rng)
-            settled = np.array_equal(moved, states)
-            states = moved
-            states_seen.append(states)
-            if settled:
+                states = sweep_neurons(self.layers, states, self.activation, rng)
+            seen.append(states)
+            if np.array_equal(states, seen[-2]):
                 break
         if not trace:
             return states
-        states_seen += [states] * (iterations + 1 - len(states_seen))
-        return np.stack(states_seen)
+        return np.stack(seen + [states] * (iterations + 1 - len(seen)))
 
     def score(self, cues, patterns, **recall_options):
         """Mean cosine similarity of the recalled cues with the patterns, arrays (n, N).
 
-        Raises
-        ------
-        ValueError
-            If there is not one pattern per cue, or binary neurons are compared with patterns
-            that hold other values than ±1.
+        Another number of cues than patterns is a ValueError, and so are patterns of other values
+        than ±1 for binary neurons. Options and other errors are those of `recall`.
         """
         patterns = self.check_states(patterns, stored=True)
         recalled = self.recall(cues, **recall_options)
@@ -241,13 +224,10 @@ class Network:
                 "recall with update='synchronous'"
             )
 
-    def to_dataset(self):
-        """The network as a labelled Dataset: ``weights_k``, ``bias_k`` and ``gain_k`` per layer.
+    def save(self, path):
+        """Write the network as netCDF: ``weights_k``, ``bias_k`` and ``gain_k`` of each layer.
 
-        Raises
-        ------
-        TypeError
-            As in `check_plain`: converters, noise and their random state would be lost.
+        Layers that are more than these, such as converters, are refused with a TypeError.
         """
         self.check_plain()
         variables = {}
@@ -258,50 +238,31 @@ class Network:
                 f"bias_{k}": quantity(layer.bias, "1", f"bias of layer {k}", axes[:1]),
                 f"gain_{k}": quantity(layer.gain, "1", f"gain of layer {k}"),
             }
-        return xr.Dataset(variables, attrs={"activation": self.activation, "unroll": self.unroll})
-
-    @classmethod
-    def from_dataset(cls, dataset):
-        """The network that `to_dataset` described; it recalls bit for bit.
-
-        Raises
-        ------
-        ValueError
-            If the dataset does not hold a network.
-        """
-        count = sum(str(name).startswith("weights_") for name in dataset.data_vars)
-        try:
-            parts = [
-                [dataset[f"{name}_{k}"] for name in ("weights", "bias", "gain")]
-                for k in range(count)
-            ]
-            layers = [
-                Layer(weights.values, bias.values, gain.item()) for weights, bias, gain in parts
-            ]
-            return cls(layers, str(dataset.attrs["activation"]), int(dataset.attrs["unroll"]))
-        except KeyError as missing:
-            raise ValueError(
-                f"the dataset lacks {missing} and holds no network: pass what Network.save wrote"
-            ) from None
-
-    def save(self, path):
-        """Write the network as netCDF; errors are those of `to_dataset` and of writing."""
-        save_dataset(self.to_dataset(), path)
+        attrs = {"activation": self.activation, "unroll": self.unroll}
+        save_dataset(xr.Dataset(variables, attrs=attrs), path)
 
     @classmethod
     def load(cls, path):
-        """Read a network that `save` has written; errors are those of reading."""
-        return cls.from_dataset(load_dataset(path))
+        """Read a network that `save` has written; it recalls bit for bit.
+
+        A file that holds no network is a ValueError; other errors are those of `load_dataset`.
+        """
+        data = load_dataset(path)
+        count = sum(str(name).startswith("weights_") for name in data)
+        try:
+            layers = [
+                Layer(*(data[f"{part}_{k}"].values[()] for part in ("weights", "bias", "gain")))
+                for k in range(count)
+            ]
+            return cls(layers, str(data.attrs["activation"]), int(data.attrs["unroll"]))
+        except KeyError as missing:
+            raise ValueError(
+                f"{path} lacks {missing} and holds no network: pass what Network.save wrote"
+            ) from None
 
 
 def as_network(memory):
-    """The network of a fitted memory, or the network itself.
-
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        For a memory that was not fitted.
-    """
+    """The network of a memory, NotFittedError before its `fit`; or the network itself."""
     if isinstance(memory, Network):
         return memory
     check_is_fitted(memory, "network_")
@@ -317,19 +278,9 @@ def activate(field, previous, activation, gain=1.0):
 
 
 def step(layers, states, activation="sign"):
-    """One synchronous update of every neuron (paper, equation 2).
+    """One synchronous update of every neuron (paper, equation 2), (n, N) -> (n, N).
 
     Hidden neurons are tanh units in both kinds of network; only the visible ones are binary.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-    states : array (n, N)
-    activation : {"sign", "tanh"}
-
-    Returns
-    -------
-    array (n, N)
     """
     hidden = states
     for layer in layers[:-1]:

@@ -204,7 +204,7 @@ def test_a_local_function_needs_no_cache(tmp_path):
     for workers in (1, 2):
         found = sweep(local, over={"neurons": [3, 4]}, workers=workers)
         assert found["value"].values.tolist() == [6, 8]
-    with pytest.raises(TypeError, match="local is not found at the top level"):
+    with pytest.raises(TypeError, match="local is not at the top level"):
         sweep(local, over={"neurons": [3]}, workers=1, cache=tmp_path)
 
 
@@ -218,15 +218,9 @@ def test_an_experiment_in_the_users_own_script(points, tmp_path):
         "    print(sweep(f, over={'x': [1, 2], 'seed': [0, 1]}, workers=2)['y'].values.tolist())\n"
         "    print(sweep(f, over={'x': [1, 2]}, workers=2, cache='cache')['y'].values.tolist())\n"
     )
-    for factor in (10, 20):
-        script.write_text(script.read_text().replace("10 * x", f"{factor} * x"))
-        run = run_script([script], points, stdout=subprocess.PIPE, cwd=tmp_path)
-        output = run.communicate(timeout=60)[0].splitlines()
-        assert output == [
-            str([[factor, factor + 1], [2 * factor, 2 * factor + 1]]),
-            str([factor, 2 * factor]),
-        ]
-    assert len(list(tmp_path.glob("cache/*/*.npz"))) == 4  # the script's source is in the key
+    run = run_script([script], points, stdout=subprocess.PIPE, cwd=tmp_path)
+    assert run.communicate(timeout=60)[0].splitlines() == ["[[10, 11], [20, 21]]", "[10, 20]"]
+    assert len(list(tmp_path.glob("cache/*/*.npz"))) == 2
 
 
 def test_an_experiment_of_a_console_is_refused_with_a_cache(points, tmp_path):

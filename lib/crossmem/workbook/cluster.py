@@ -37,9 +37,13 @@ def local_cluster(workers):
     -------
     distributed.LocalCluster
     """
-    # No dashboard, which would ask for a free port and another library.
-    options = {"threads_per_worker": 1, "dashboard_address": None}
-    return _dask().LocalCluster(n_workers=workers, **options)
+    # The dashboard may have any free port. Ctrl-C is for this process alone: it ends the workers.
+    return _dask().LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=":0",
+        preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",
+    )
 
 
 def _dask():

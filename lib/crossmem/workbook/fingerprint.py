@@ -16,6 +16,7 @@ import os
 import struct
 import sys
 import sysconfig
+import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -54,7 +55,11 @@ def check_unedited(modules):
         The message names the module.
     """
     for name, path in _dependencies(modules).items():
-        if path in _loaded and _syntax(_loaded[path]) != _syntax(_read(path)):
+        try:
+            is_current = path not in _loaded or _syntax(_loaded[path]) == _syntax(_read(path))
+        except OSError:  # it has been moved or removed
+            is_current = False
+        if not is_current:
             raise RuntimeError(
                 f"{name} has changed since it was imported, so a finished point could be filed "
                 "under the wrong version: restart the kernel"
@@ -192,7 +197,8 @@ def _source(path):
 
 
 def _read(path):
-    return Path(path).read_text(encoding="utf-8")
+    with tokenize.open(path) as stream:  # in whatever encoding it declares
+        return stream.read()
 
 
 @functools.lru_cache(maxsize=1000)
@@ -216,7 +222,7 @@ def _parse(source):
 def _remember(path):
     path = os.path.abspath(path)
     if path.endswith(".py") and _is_local(path):
-        with contextlib.suppress(OSError, UnicodeDecodeError):
+        with contextlib.suppress(OSError, UnicodeDecodeError, SyntaxError):
             _loaded[path] = _read(path)
 
 

@@ -84,7 +84,7 @@ def sweep(
     apart = workers > 1 or executor is not None or "CROSSMEM_CLUSTER" in os.environ
     sources = _sources(function, [setup, *own.values()], cache, apart)
     task, name = _Task(function, sources), _name(function)
-    store = PointStore(cache, f"{function.__module__}.{name}", sources) if cache else None
+    store = PointStore(cache, f"{_module(function)}.{name}", sources) if cache else None
 
     found = {i: point for i, call in enumerate(calls) if store and (point := store.read(call.key))}
     missing = {i: functools.partial(task, call) for i, call in enumerate(calls) if i not in found}
@@ -213,7 +213,7 @@ def _sources(function, values, cache, apart):
         return {}
     if cache:
         _check_followed(function)
-    modules = {function.__module__} if _is_named(function) else _modules_of_names(function)
+    modules = {_module(function)} if _is_named(function) else _modules_of_names(function)
     modules |= set().union(*map(_types, values))
     check_unedited(modules)
     return fingerprint(modules)
@@ -221,23 +221,23 @@ def _sources(function, values, cache, apart):
 
 def _check_followed(function):
     """Refuse a function whose source a cache cannot follow."""
-    file = source_file(getattr(function, "__module__", ""))
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if not file or (code and os.path.basename(code.co_filename) != os.path.basename(file)):
+    file, code = source_file(_module(function)), getattr(inspect.unwrap(function), "__code__", None)
+    elsewhere = code and file and os.path.basename(code.co_filename) != os.path.basename(file)
+    if _module(function) == "__main__" and (not file or elsewhere):
         raise TypeError(
             f"{_name(function)} is defined in a notebook or a console, whose source a cache cannot "
             "follow: move it into a module, or pass no cache"
         )
-    if not _is_named(function):
+    if not file or not _is_named(function):
         raise TypeError(
-            f"{_name(function)} is not found at the top level of {file}, so that a cache cannot "
-            "follow it: define it there (or import it again), or pass no cache"
+            f"{_name(function)} is not at the top level of a module, where a cache could follow "
+            "it: define it there (or import it again), or pass no cache"
         )
 
 
 def _is_named(function):
     """Tell whether a module knows the function by its name."""
-    return getattr(sys.modules.get(function.__module__), _name(function), None) is function
+    return getattr(sys.modules.get(_module(function)), _name(function), None) is function
 
 
 def _modules_of_names(function):
@@ -309,6 +309,10 @@ def _assemble(over, calls, points):
             values = values.reshape(*size, *variable.shape)
             stacked[name] = ((*over, *variable.dims), values, variable.attrs)
     return xr.Dataset(stacked, over | inner)
+
+
+def _module(function):
+    return getattr(function, "__module__", None) or ""
 
 
 def _name(function):

@@ -73,7 +73,7 @@ def opened_pool(workers, executor, points):
         start = {"timeout": 120, "initializer": _leave_with, "initargs": (os.getpid(),)}
         pool = loky.get_reusable_executor(max_workers=workers, **start)
         try:
-            yield pool
+            yield _Carrier(pool)
         except BaseException:
             pool.shutdown(kill_workers=True)  # they would go on with points that nobody waits for
             raise
@@ -103,7 +103,7 @@ def finished(pool, tasks):
 
 
 class _Carrier:
-    """An executor elsewhere, which may know neither the user's modules nor where they are."""
+    """An executor whose processes may know neither the user's modules nor where they are."""
 
     def __init__(self, executor):
         self.executor = executor

@@ -73,25 +73,12 @@ def test_shares_and_the_use_between_scans_are_inverse():
         ({"mode": "row"}, "mode='row'"),
         ({"n_in": 0}, "n_in is 0"),
         ({"tile": 0}, "tile is 0"),
-        ({"pulses": -1.0}, "pulses is -1.0"),
-        ({"constants": {"pulse_time": 1.0}}, "'pulse_voltage' is missing"),
-        ({"constants": {**CONSTANTS, "pulse_time": -1.0}}, "pulse_time is -1.0"),
     ],
 )
 def test_costs_refuse_what_makes_no_sense(arguments, message):
     setting = {"n_out": 3, "n_in": 4, "mode": "rows", "constants": CONSTANTS}
     with pytest.raises(ValueError, match=message):
         scan_cost(**{**setting, "pulses": 5, "slowest": 7, **arguments})
-
-
-def test_shares_refuse_what_makes_no_sense():
-    with pytest.raises(ValueError, match="use is 0"):
-        scan_share(1.0, 0)
-    with pytest.raises(ValueError, match="scan is -1.0"):
-        scan_share(-1.0, 1.0)
-    for share in (0, 1.5):
-        with pytest.raises(ValueError, match=f"share is {share}"):
-            use_between(1.0, share)
 
 
 def test_pulses_of_a_write_are_those_of_a_scan():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from math import ceil, inf
-from numbers import Real
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,12 @@ UNITS = {
     "adc_time": "ns",
     "digital_energy": "pJ",
     "digital_time": "ns",
+}
+
+#: The names of these constants in short.
+SHORT_NAMES = {
+    key: re.sub("^(dac|tia|adc) ", lambda found: found[0].upper(), key.replace("_", " "))
+    for key in UNITS
 }
 
 #: Constants that a write needs in addition.
@@ -85,10 +91,7 @@ class Chip:
 def load_costs(path):
     """Read a YAML table with each constant of `UNITS` and `PULSE_UNITS` into a dict of Cost.
 
-    Raises
-    ------
-    ValueError
-        If a constant is missing or unknown, or its fields, unit, numbers or order are wrong.
+    A ValueError if a constant is missing or unknown, or its fields, unit or order are wrong.
     """
     table, units = yaml.safe_load(Path(path).read_text(encoding="utf-8")), UNITS | PULSE_UNITS
     if not isinstance(table, dict):
@@ -96,7 +99,9 @@ def load_costs(path):
     for key in table:
         if key not in units:
             raise ValueError(f"constant {key!r} is unknown: did you mean {nearest(key, units)!r}?")
-    check_complete(table, units)
+    for key, unit in units.items():
+        if key not in table:
+            raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
     return {key: _checked(key, table[key], unit) for key, unit in units.items()}
 
 
@@ -139,11 +144,6 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
         ``count`` and ``energy`` in pJ along ``component``, and ``latency`` in ns. Dimensions of
         ``updates``, ``changed`` and the constants come first.
 
-    Raises
-    ------
-    ValueError
-        If the layers do not fit each other, or an argument is missing or out of range.
-
     Notes
     -----
     Currents flow for the read time only, and a column's value is held until its converter is free.
@@ -151,7 +151,6 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     logic are left out.
     """
     chip = chip or Chip()
-    check_complete(constants)
     _check_recall(shapes, scheme, updates, changed)
     count, latency = dict.fromkeys(COMPONENTS, 0.0), 0.0
     for depth, (n_out, n_in) in enumerate(shapes):
@@ -170,8 +169,17 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
         for part, number in events.items():
             count[part] = count[part] + updates * number
         latency = latency + updates * time
-    each = _event_energies(constants, chip.tile)
-    return _labelled(count, {part: count[part] * each[part] for part in COMPONENTS}, latency)
+    count = xr.Dataset(count).to_array("component")
+    energy = count * xr.Dataset(_event_energies(constants, chip.tile)).to_array("component")
+    parts = xr.broadcast(count, energy, xr.DataArray(latency), exclude=["component"])
+    result = xr.Dataset(dict(zip(("count", "energy", "latency"), parts, strict=True)))
+    return describe(
+        result.transpose(..., "component"),
+        count=("1", "line drives, cell reads, integrations, conversions, digital operations"),
+        energy=("pJ", "energy of one recall"),
+        latency=("ns", "time of one recall"),
+        component=("1", "part of the chip"),
+    )
 
 
 def layer_shapes(neurons, width=0):
@@ -231,38 +239,8 @@ def _event_energies(constants, tile):
     }
 
 
-def _labelled(count, energy, latency):
-    """Dataset of the parts of a cost, each a number or an array with named dimensions."""
-    values = (*count.values(), *energy.values(), latency)
-    *parts, latency = xr.broadcast(*map(xr.DataArray, values))
-    dims, coords = (*latency.dims, "component"), {"component": list(COMPONENTS)}
-    stacked = np.stack([part.values for part in parts], axis=-1)
-    result = xr.Dataset(
-        {
-            "count": (dims, stacked[..., : len(COMPONENTS)]),
-            "energy": (dims, stacked[..., len(COMPONENTS) :]),
-            "latency": latency,
-        },
-        coords,
-    )
-    return describe(
-        result,
-        count=("1", "line drives, cell reads, integrations, conversions, digital operations"),
-        energy=("pJ", "energy of one recall"),
-        latency=("ns", "time of one recall"),
-        component=("1", "part of the chip"),
-    )
-
-
-def check_complete(constants, units=UNITS):
-    """Refuse a table in which a constant is missing."""
-    for key, unit in units.items():
-        if key not in constants:
-            raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
-
-
 def _checked(key, entry, unit):
-    """One entry of the table as a `Cost`, or a ValueError that says what is wrong with it."""
+    """One entry of the table as a `Cost`, or an error that says what is wrong with it."""
     entry = entry if isinstance(entry, dict) else {}
     for field in Cost._fields:
         if entry.get(field) in (None, ""):
@@ -271,10 +249,7 @@ def _checked(key, entry, unit):
     if cost.unit != unit:
         raise ValueError(f"constant {key!r} is in {cost.unit}: convert it to {unit}")
     for field in ("low", "typical", "high"):
-        value = entry[field]
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not 0 <= value < inf:
-            raise ValueError(f"{field} of constant {key!r} is {value!r}: give a number >= 0")
+        check_not_negative(entry[field], f"{field} of constant {key!r}")
     if not cost.low <= cost.typical <= cost.high:
         raise ValueError(
             f"constant {key!r} has low {cost.low:g}, typical {cost.typical:g} and high "
@@ -286,18 +261,13 @@ def _checked(key, entry, unit):
 def _check_recall(shapes, scheme, updates, changed):
     check_choice(scheme, "scheme", SCHEMES)
     for values, name in ((updates, "updates"), (changed, "changed")):
-        for value in np.ravel(values).tolist():
-            check_not_negative(value, name, 2)
+        check_not_negative(float(np.min(values)), name, 2)
     if np.any(changed > updates):
         raise ValueError(
             f"changed is {np.max(changed):g} but updates {np.min(updates):g}: "
             "a step changes one neuron, so give at most as many"
         )
-    if not len(shapes):
-        raise ValueError("shapes is empty: give the (n_out, n_in) of at least one layer")
-    for number, (n_out, n_in) in enumerate(shapes):
-        check_count(n_out, "n_out")
-        check_count(n_in, "n_in")
+    for number, (_, n_in) in enumerate(shapes):
         if n_in != shapes[number - 1][0]:  # the first layer takes what the last one gives
             raise ValueError(
                 f"layer {number} takes {n_in} inputs but the layer below gives "

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from functools import partial
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from crossmem.checks import (
-    check_choice,
-    check_count,
-    check_not_negative,
-    check_positive,
-    check_rate,
-)
+from crossmem.checks import check_choice, check_count
 from crossmem.chip.costs import (
     COMPONENTS,
     PULSE_UNITS,
     UNITS,
     Chip,
-    check_complete,
     recall_cost,
     recall_power,
     typical,
@@ -30,9 +23,6 @@ from crossmem.chip.costs import (
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.sensitivity import ratio_range, tornado
 from crossmem.labels import describe, quantity
-
-#: Ways to scan; see `scan_cost`.
-MODES = ("devices", "rows", "sampled")
 
 _TIMES = tuple(name for name in UNITS if name.endswith("_time"))
 #: Constants that go to the same end of their range together: of pulses, times and energies.
@@ -61,20 +51,12 @@ PARTS = {
 }
 
 
-class ScanCost(NamedTuple):
-    """Cost of one scan, in the units of `PARTS`: program high, read, program low, read.
+class ScanCost(namedtuple("ScanCost", PARTS)):
+    """Cost of one scan, the fields of `PARTS`: program high, read, program low, read.
 
     Programming has a verifying read before the first pulse and after each one. Conversions are
     those of the deciding reads, over all columns of all tiles.
     """
-
-    vectors: int
-    conversions: int
-    pulses: float
-    read_seconds: float
-    write_seconds: float
-    read_energy: float
-    write_energy: float
 
     @property
     def seconds(self):
@@ -88,7 +70,10 @@ class ScanCost(NamedTuple):
 
 
 def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowest):
-    """Cost of scanning a layer of ``n_out`` x ``n_in`` pairs of devices.
+    """`ScanCost` of a scan of a layer of ``n_out`` x ``n_in`` pairs of devices.
+
+    Devices are read and pulsed between the two ends of their range: half of G_max on average.
+    Each pulse and each read drives its line once; devices that are done are not read again.
 
     Parameters
     ----------
@@ -96,26 +81,16 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         One device of the chip at a time; one row of every tile at a time with its columns in
         parallel; or ``vectors`` (of both levels) into whole tiles, programmed row by row.
     constants : dict of float
-        As for `costs.recall_cost`, and a value for each of `costs.PULSE_UNITS`.
+        A value for each of `costs.UNITS` and `costs.PULSE_UNITS`, in its unit.
     tile : int
         Rows and columns of a tile; tiles work at the same time, except with one device at a time.
     pulses, slowest : float
         Pulses of one write: of a device on average, and of the slowest one in its row, for which
         the row waits; see `write_pulses`.
-
-    Notes
-    -----
-    Devices are read and pulsed between the two ends of their range: half of G_max on average.
-    Each pulse and each read drives its line once; devices that are done are not read again. What is
-    out of range, missing or unknown is a ValueError.
     """
     for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
         check_count(value, name)
-    check_complete(constants, PULSE_UNITS)
-    amounts = {"pulses": pulses, "slowest": slowest}
-    for name, value in (amounts | {key: constants[key] for key in PULSE_UNITS}).items():
-        check_not_negative(value, name, 1.0)
-    check_choice(mode, "mode", MODES)
+    check_choice(mode, "mode", ("devices", "rows", "sampled"))
     constants = constants | {"mean_conductance": DeviceModel.g_max / 2}
     each, seconds = _one_read(constants, tile)
     devices, strips = 2 * n_out * n_in, math.ceil(2 * n_out / tile)
@@ -151,8 +126,8 @@ def write_pulses(crossbar):
     return {"pulses": pulses, "slowest": crossbar.device.max_pulses}
 
 
-def scan_table(costs, sizes, writes, modes=("devices", "rows")):
-    """Cost of scanning square layers, with its range over the constants.
+def scan_table(costs, sizes, writes):
+    """Cost of scanning square layers, device by device or row by row, over the constants.
 
     Parameters
     ----------
@@ -161,8 +136,6 @@ def scan_table(costs, sizes, writes, modes=("devices", "rows")):
         Neurons of the layers.
     writes : dict
         As returned by `write_pulses`.
-    modes : sequence of str
-        As in `scan_cost`, without "sampled".
 
     Returns
     -------
@@ -171,26 +144,24 @@ def scan_table(costs, sizes, writes, modes=("devices", "rows")):
         and neurons. Of the last size, scanned row by row, each amount with one constant at its low
         or high end, by constant. ``pulses_per_write``, the mean over the devices.
     """
-    middle = typical(costs)
+    middle, modes = typical(costs), ["devices", "rows"]
     values, parts = np.empty((len(modes), len(sizes), 3, len(AMOUNTS))), []
     for (i, mode), (j, size) in product(enumerate(modes), enumerate(sizes)):
         parts.append(scan_cost(size, size, mode, middle, **writes))
         amounts = partial(_amounts, mode, size, writes)
         least, greatest = ratio_range(amounts, costs, GROUPS)
         values[i, j] = least, amounts(middle), greatest
-    axes = ("mode", "neurons", "end")
-    result = xr.Dataset(coords={"mode": list(modes), "neurons": sizes})
+    result = xr.Dataset(coords={"mode": modes, "neurons": sizes})
     result = result.assign_coords(end=["low", "typical", "high"])
     for k, (name, (units, meaning)) in enumerate(AMOUNTS.items()):
-        result[name] = quantity(values[..., k], units, meaning, axes)
+        result[name] = quantity(values[..., k], units, meaning, ("mode", "neurons", "end"))
         bars = tornado(lambda own, k=k: _amounts("rows", sizes[-1], writes, own)[k], costs)
         for end in ("at_low", "at_high"):
             what = f"{meaning}, one constant {end.replace('_', ' its ')}, largest layer, row by row"
             result[f"{name}_{end}"] = bars[end].assign_attrs(units=units, long_name=what)
     for name, meaning in PARTS.items():
-        own = [float(getattr(cost, name)) for cost in parts]
-        own = np.reshape(own, (len(modes), len(sizes)))
-        result[name] = quantity(own, *meaning, axes[:2])
+        own = np.reshape([float(getattr(cost, name)) for cost in parts], (len(modes), len(sizes)))
+        result[name] = quantity(own, *meaning, ("mode", "neurons"))
     pulses = quantity(writes["pulses"], "1", "pulses of one write, mean over the devices")
     return describe(
         result.assign(pulses_per_write=pulses),
@@ -200,22 +171,22 @@ def scan_table(costs, sizes, writes, modes=("devices", "rows")):
 
 
 def scan_share(scan, use):
-    """Share that a scan has in the whole, ``use`` being the time or energy spent until the next."""
-    check_positive(use, "use", 60.0)
-    return check_not_negative(scan, "scan", 0.01) / (scan + use)
+    """Share that a scan has in the whole, ``use`` being the time or energy spent until the next.
+
+    Both may be labelled arrays.
+    """
+    return scan / (scan + use)
 
 
 def use_between(scan, share):
     """Time or energy of use between two scans at which scans have the given share in the whole."""
-    check_positive(check_rate(share, "share"), "share", 0.01)
-    return check_not_negative(scan, "scan", 0.01) * (1 - share) / share
+    return scan * (1 - share) / share
 
 
 def _amounts(mode, size, writes, constants):
     """`AMOUNTS` of the scan of one square layer."""
     cost = scan_cost(size, size, mode, constants, **writes)
-    power = recall_power([(size, size)], constants)
-    return [cost.seconds, cost.energy, cost.energy / power]
+    return [cost.seconds, cost.energy, cost.energy / recall_power([(size, size)], constants)]
 
 
 def _one_read(constants, tile):

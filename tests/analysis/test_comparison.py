@@ -60,6 +60,18 @@ def test_multipliers_by_criterion():
     assert mean.interval == mean_interval(mean.ratio)
     assert (worst.before, worst.after, worst.seeds, worst.interval) == (1, 5, 1, None)
     assert comparison.multipliers(after, before.sel(criterion=["mean"])).keys() == {"mean"}
+    assert str(mean).startswith("3 → 8, ×2.33 (2.00 to ") and str(worst) == "1 → 5"
+
+
+def test_gains_on_a_reference_leave_out_what_is_the_same():
+    values = xr.DataArray(
+        [[1.0, 2, 3], [1, 2, 3], [2, 3, 5]],
+        {"variant": ["used", "same", "other"], "seed": [0, 1, 2]},
+        ("variant", "seed"),
+    )
+    found = comparison.gains(values, "variant", "used")
+    assert found.keys() == {"other"}
+    assert found["other"] == mean_interval(by_seed([1, 1, 2]))
 
 
 def test_the_side_of_an_interval():

@@ -154,3 +154,39 @@ def test_conductance_map_puts_pairs_side_by_side(axes):
 def test_conductance_map_refuses_weights(axes):
     with pytest.raises(ValueError, match=r"\(n_out, n_in, 2\)"):
         plotting.conductance_map(axes, np.zeros((4, 4)))
+
+
+def capacities(values, criteria):
+    values = np.asarray(values, dtype=float)
+    coords = {"criterion": criteria, "neurons": [64, 100], "seed": [0, 1]}
+    return xr.DataArray(values, coords, ("criterion", "neurons", "seed"))
+
+
+def test_capacities_are_solid_by_the_mean_and_dotted_by_each_pattern(axes):
+    held = {
+        "published": capacities([[[4, 6], [8, 8]], [[0, 0], [2, 4]]], ["mean", "worst_pattern"]),
+        "noisy cues": capacities([[[10, 10], [20, 30]]], ["mean"]),
+    }
+    lines = ([64, 100], {"random $2N$": np.array([128, 200])})
+    plotting.capacity_panel(axes, held, "neurons", lines=lines, sizes=[64, 100], panel="as 3i")
+    mean, each, noisy, label, bound = axes.lines
+    assert mean.get_ydata() == pytest.approx([5, 8]) and mean.get_linestyle() == "-"
+    assert each.get_xdata() == [100] and each.get_linestyle() == ":"  # no logarithm of nothing
+    assert noisy.get_ydata() == pytest.approx([10, 25])
+    assert (label.get_label(), bound.get_ydata()[-1]) == ("each pattern ≥ 0.99", 200)
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["64", "100"]
+    assert (axes.get_xlabel(), axes.get_title(loc="left")) == ("neurons $N$", "as 3i")
+
+
+def test_intervals_of_ratios_stand_in_rows(axes):
+    series = {"mean": [(2.0, 1.5, 3.0), (4.0, 3.5, 4.5)], "each": [(1.2, 0.9, 1.5), None]}
+    plotting.forest(axes, ["one", "two"], series, xlabel="ratio")
+    drawn = [bar for bar in axes.containers if len(bar.lines[0].get_xdata())]
+    places = [(bar.lines[0].get_xdata()[0], bar.lines[0].get_ydata()[0]) for bar in drawn]
+    assert places == [(2, -0.15), (1.2, 0.15), (4, 0.85)]
+    (ends,) = drawn[0].lines[2][0].get_segments()
+    assert ends[:, 0] == pytest.approx([1.5, 3.0])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
+    assert axes.yaxis_inverted()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["mean", "each"]

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
+from crossmem.experiments.setup import Setup
 from crossmem.labels import describe
 from crossmem.workbook import plotting
 from crossmem.workbook.ledger import read_claims
@@ -52,6 +53,10 @@ def started(notebook="02_x", **values):
     return Run(notebook, {"neurons": 64, "steps": 3, "count": 5, "np": np, "_i": "", **values})
 
 
+def patterns_of(setup, factor, seed):
+    return {"stored": factor * setup.n_patterns + seed}
+
+
 def dataset():
     found = xr.Dataset({"capacity": ("neurons", [4.0])}, {"neurons": [64]})
     return describe(found, capacity=("1", "stored patterns"))
@@ -93,6 +98,15 @@ def test_a_run_sweeps_with_its_own_cache(folder):
 
 def _grid_point(x, power):
     return {"value": x**power}
+
+
+def test_sweeps_of_several_setups_stand_side_by_side(folder):
+    run = started(workers=1)
+    setups = {"few": Setup(n_patterns=2), "more": Setup(n_patterns=3)}
+    found = run.sweep_each("memory", patterns_of, setups, over={"seed": [5, 6]}, factor=10)
+    assert found["stored"].dims == ("memory", "seed")
+    assert found["memory"].values.tolist() == ["few", "more"]
+    assert found["stored"].values.tolist() == [[25, 26], [35, 36]]
 
 
 def test_what_computes_is_refused_where_a_notebook_is_only_rendered(folder, monkeypatch):

@@ -80,6 +80,13 @@ class Multiplier:
         """Mean ratio with its 95 % interval, as `mean_interval`; None with fewer than two seeds."""
         return mean_interval(self.ratio) if self.seeds > 1 else None
 
+    def __str__(self):
+        """Both capacities, and their ratio if it has an interval."""
+        held = f"{self.before:.0f} → {self.after:.0f}"
+        if self.interval is None:
+            return held
+        return "{}, ×{:.2f} ({:.2f} to {:.2f})".format(held, *map(float, self.interval))
+
 
 def multipliers(after, before):
     """The `Multiplier` of two trainings of one network, by criterion.
@@ -101,6 +108,29 @@ def multipliers(after, before):
             new, old = xr.align(*(values.dropna("seed") for values in pair))
             found[criterion] = Multiplier(float(old.mean()), float(new.mean()), ratio(new, old))
     return found
+
+
+def gains(values, dim, reference):
+    """What each entry along a dimension adds to one of them, over the seeds.
+
+    Parameters
+    ----------
+    values : xarray.DataArray (dim, seed)
+    dim : str
+    reference : str or number
+        The entry that the others are compared with.
+
+    Returns
+    -------
+    dict of str or number to statistics.Interval
+        Without the entries that are the same as the reference on every seed.
+    """
+    added = values - values.sel({dim: reference}, drop=True)
+    return {
+        entry: mean_interval(added.sel({dim: entry}, drop=True))
+        for entry in values[dim].values.tolist()
+        if added.sel({dim: entry}).any()
+    }
 
 
 def side(interval):

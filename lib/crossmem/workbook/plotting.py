@@ -48,10 +48,22 @@ LAYER_STYLE = {
 
 # Ways to recall on a chip.
 PLAN_STYLE = {
-    "synchronous": _look(VERMILION, "o", "synchronous"),
+    "synchronous": _look(VERMILION, "o", "synchronous", markersize=5.5),
     "sweeps": _look(BLUE, "s", "sweeps"),
-    "sweeps, lines held": _look(PURPLE, "D", "sweeps, lines held"),
+    "sweeps, lines held": _look(PURPLE, "D", "sweeps, lines held", markersize=2.5, zorder=4),
     "random draws": _look(GREEN, "^", "random draws"),
+    "sweeps, one strip": _look(
+        BLUE, "s", "sweeps, only the strip read driven", markersize=2, linewidth=0.6
+    ),
+}
+
+# Parts of the chip in bars.
+COMPONENT_STYLE = {
+    "dac": {"color": ORANGE, "label": "lines (DAC)"},
+    "array": {"color": GREEN, "label": "array"},
+    "tia": {"color": SKY, "label": "integrators (TIA)"},
+    "adc": {"color": BLUE, "label": "ADC"},
+    "digital": {"color": BLACK, "label": "digital"},
 }
 
 # Trainings of one network.
@@ -77,7 +89,32 @@ WAY_STYLE = {
     "exchanged": _look("#882255", "*", "the same, columns exchanged", markersize=5, **PROMINENT),
 }
 
-STYLES = {"rule": RULE_STYLE, "layers": LAYER_STYLE, "way": WAY_STYLE}
+# When recall is read, and memories whose training is chosen.
+RECALL_STYLE = {
+    "one pass": _look(SKY, "v", "one pass"),
+    "ten updates": _look(BLACK, "D", "ten updates"),
+}
+MEMORY_STYLE = {
+    "one layer": _look(BLUE, "s", "one layer"),
+    "hidden layer": _look(GREEN, "^", "hidden layer"),
+    "grey": _look(PURPLE, "o", "grey"),
+}
+
+# Labels of the axes against which capacities stand.
+SIZES = {
+    "neurons": "neurons $N$",
+    "width": "hidden neurons $N_h$",
+    "masked_fraction": "masked weights (share)",
+}
+
+STYLES = {
+    "rule": RULE_STYLE,
+    "layers": LAYER_STYLE,
+    "way": WAY_STYLE,
+    "training": TRAINING_STYLE,
+    "recall": RECALL_STYLE,
+    "memory": MEMORY_STYLE,
+}
 
 STYLE = {
     "figure.dpi": INLINE_DPI,
@@ -177,7 +214,7 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", skipna=False, **styl
 
 
 def curves(ax, values, x, *, by="rule", spread="quartiles", **style):
-    """Draw one `curve` per learning rule, number of layers or way, each in its own style.
+    """Draw one `curve` per learning rule, number of layers, way and so on, each in its own style.
 
     The weakest come first, so that the prominent one lies on top; ``style`` overrides.
 
@@ -185,9 +222,8 @@ def curves(ax, values, x, *, by="rule", spread="quartiles", **style):
     ----------
     ax, values, x, spread
         As in `curve`, with ``by`` as one more dimension of the values.
-    by : {"rule", "layers", "way"}
-        The coordinate whose entries are told apart, as in `RULE_STYLE`, `LAYER_STYLE` and
-        `WAY_STYLE`.
+    by : str
+        The coordinate whose entries are told apart, of `STYLES`.
     """
     styles = STYLES[check_choice(by, "by", STYLES)]
     for entry in (name for name in styles if name in values[by].values):
@@ -272,3 +308,77 @@ def conductance_map(ax, conductance, *, g_max=150.0, colorbar=True):
     if colorbar:
         ax.figure.colorbar(shown, ax=ax, label="conductance (µS)", extend="both", pad=0.02)
     return shown
+
+
+def capacity_panel(ax, capacities, x, *, lines, sizes=None, panel=None, **labels):
+    """Draw capacities by training: solid by the mean, dotted where each pattern is recalled.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    capacities : dict of str to xarray.DataArray (criterion, seed, x)
+        By training, as in `TRAINING_STYLE`. Places where nothing is held are left out.
+    x : str
+        The coordinate of the horizontal axis.
+    lines : (array, dict of str to array)
+        Places of all theory lines, and the values of each by its label.
+    sizes : array, optional
+        Ticks of the horizontal axis; both axes are logarithmic then.
+    panel : str, optional
+        The paper's letter of the panel.
+    **labels
+        For `matplotlib.axes.Axes.set`, such as other labels of the axes.
+    """
+    places, lines = lines
+    each = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
+    for training, values in capacities.items():
+        for criterion, look in (("mean", {}), ("worst_pattern", each)):
+            if criterion in values["criterion"]:
+                held = values.sel(criterion=criterion, drop=True)
+                held = held.where(held.mean("seed") > 0)  # no logarithm of nothing
+                curve(ax, held, x, spread="interval", **TRAINING_STYLE[training] | look)
+    ax.set(**{"xlabel": SIZES.get(x, x), "ylabel": "capacity (patterns)"} | labels)
+    ax.plot([], [], "k:", linewidth=0.9, label="each pattern ≥ 0.99")
+    for label, line in lines.items():
+        theory_line(ax, places, line, label)
+    if panel:
+        letter(ax, panel)
+    if sizes is not None:
+        ax.set(xscale="log", yscale="log")
+        ax.set_xticks(sizes, sizes)
+        ax.minorticks_off()
+
+
+def forest(ax, names, series, *, xlabel):
+    """Draw ratios with their intervals in rows, one below the other, on a logarithmic axis.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    names : list of str
+        Names of the rows.
+    series : dict of str to list of (Interval or None)
+        Two of them, by label: an interval for each row, None for a row that has none.
+    xlabel : str
+    """
+    filled = {"marker": "o", "color": ACCENT}
+    hollow = {"marker": "s", "color": BLUE, "markerfacecolor": "white"}
+    looks = list(zip(series.values(), (-0.15, 0.15), (filled, hollow), strict=True))
+    for place in range(len(names)):
+        ax.axhline(place, color="0.92", linewidth=0.6, zorder=0)
+        for intervals, shift, style in looks:
+            if intervals[place] is not None:
+                mean, low, high = (float(value) for value in intervals[place])
+                ends = {"xerr": [[mean - low], [high - mean]], "elinewidth": 1}
+                ax.errorbar(mean, place + shift, linestyle="none", **ends, **style)
+    for label, (_, _, style) in zip(series, looks, strict=True):
+        ax.errorbar([], [], linestyle="none", label=label, **style)
+    ax.axvline(1, color=NEUTRAL, linewidth=0.7, linestyle="--")
+    ax.set(xscale="log", xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
+    least, most = ax.get_xlim()
+    ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10, 20, 50) if least <= tick <= most]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.legend(loc="lower right")

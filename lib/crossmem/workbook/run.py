@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import PIL.Image
+import xarray as xr
 from IPython.display import Image, Markdown, display
 
 from crossmem.checks import check_choice, nearest
@@ -43,12 +44,14 @@ class Run:
 
     Attributes
     ----------
+    root : pathlib.Path
+        The workbook's folder.
     parameters : dict
         The scientific parameters of the notebook, written into each dataset.
     """
 
     def __init__(self, notebook, values):
-        root = project_root()
+        self.root = root = project_root()
         self.notebook = notebook
         self.scale = check_choice(values.get("scale", "quick"), "scale", ("quick", "paper"))
         self.output = Path(values.get("output") or root / "figures" / self.scale).resolve()
@@ -63,6 +66,15 @@ class Run:
         _refuse_rendering("run.sweep")
         options = {"workers": self.workers, "cache": self.cache, "label": label}
         return sweep(function, setup, over=over, **options, **own)
+
+    def sweep_each(self, dim, function, setups, *, over, **own):
+        """A sweep for each setup of a dictionary, side by side along a new dimension of names."""
+        found = [
+            self.sweep(function, setup, over=over, label=f"{dim}: {name}", **own)
+            for name, setup in setups.items()
+        ]
+        names = xr.Variable(dim, list(setups), {"units": "1", "long_name": dim})
+        return xr.concat(found, names)
 
     def save(self, dataset, name, **meanings):
         """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""

@@ -15,8 +15,12 @@ LAST_RESORT = 1e4
 TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
 
 
-class NeuronByNeuron:
+class NeuronByNeuron(AssociativeMemory):
     """What two memories share that solve one small problem per neuron, within its limits."""
+
+    def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR):
+        self.flip_rate = flip_rate
+        self.programming_error = programming_error
 
     def check_parameters(self):
         check_positive(self.flip_rate, "flip_rate", 0.05)
@@ -30,22 +34,20 @@ class NeuronByNeuron:
     def _learn(self, patterns, limits):
         low, high = (np.clip(bound, -1.0, 1.0) for bound in (limits[0].low, limits[0].high))
         patterns = patterns.astype(float)
+        # The field's variance per squared weight, and that of the programming errors.
+        flips = 4 * self.flip_rate * (1 - self.flip_rate)
+        noise = len(low) * self.programming_error**2
         weights = np.empty(low.shape)
         for neuron, own in enumerate(zip(low, high, strict=True)):
-            weights[neuron] = self._row(patterns[:, neuron, None] * patterns, *own)
+            weights[neuron] = self._row(patterns[:, neuron, None] * patterns, *own, flips, noise)
         weights = limits[0].clip(weights.astype(np.float32)).astype(np.float32)
         kept = weights.astype(float)
-        flips, noise = self._noise(len(kept))
         least = (patterns * (patterns @ kept.T)).min(axis=0)
         self.stability_ = least / np.sqrt(flips * (kept**2).sum(axis=1) + noise)
-        return [Layer(weights, np.zeros(len(weights), np.float32), 1.0)]
-
-    def _noise(self, inputs):
-        """The field's variance per squared weight, and that of the programming errors."""
-        return 4 * self.flip_rate * (1 - self.flip_rate), inputs * self.programming_error**2
+        return [Layer(weights, np.zeros(len(weights), np.float32))]
 
 
-class MaxMarginMemory(NeuronByNeuron, AssociativeMemory):
+class MaxMarginMemory(NeuronByNeuron):
     """The most stable single layer that a chip can hold: one quadratic program per neuron.
 
     Neuron i with incoming weights w gives pattern p the margin x_i^p Σ_j w_j x_j^p. A cue whose
@@ -90,8 +92,7 @@ class MaxMarginMemory(NeuronByNeuron, AssociativeMemory):
     """
 
     def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR, penalty=None):
-        self.flip_rate = flip_rate
-        self.programming_error = programming_error
+        super().__init__(flip_rate=flip_rate, programming_error=programming_error)
         self.penalty = penalty
 
     def check_parameters(self):
@@ -99,12 +100,11 @@ class MaxMarginMemory(NeuronByNeuron, AssociativeMemory):
         if self.penalty is not None:
             check_positive(self.penalty, "penalty", 10.0)
 
-    def _row(self, signed, low, high):
-        """Weights of one neuron; see `most_stable`."""
-        return most_stable(signed, low, high, *self._noise(len(low)), self.penalty)
+    def _row(self, signed, low, high, flips, noise):
+        return most_stable(signed, low, high, flips, noise, self.penalty)
 
 
-class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
+class MaxRecallMemory(NeuronByNeuron):
     """The single layer on a chip that most probably returns every pattern in one update.
 
     With a Gaussian field (see `MaxMarginMemory`), neuron i returns its bit of a corrupted pattern
@@ -128,16 +128,11 @@ class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
         As in `MaxMarginMemory`.
     """
 
-    def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR):
-        self.flip_rate = flip_rate
-        self.programming_error = programming_error
-
-    def _row(self, signed, low, high):
-        """Weights of one neuron; see `negative_log_likelihood`."""
+    def _row(self, signed, low, high, flips, noise):
         return minimize(
             negative_log_likelihood,
             np.clip(0.0, low, high),
-            args=(signed, *self._noise(len(low)), 1 - 2 * self.flip_rate),
+            args=(signed, flips, noise, 1 - 2 * self.flip_rate),
             jac=True,
             method="L-BFGS-B",
             bounds=np.column_stack((low, high)),
@@ -145,19 +140,10 @@ class MaxRecallMemory(NeuronByNeuron, AssociativeMemory):
 
 
 def negative_log_likelihood(weights, signed, flips, noise, kept):
-    """-Σ log Φ(κ_p) of one neuron, and its gradient; see `MaxRecallMemory`.
+    """-Σ log Φ(κ_p) of one neuron with weights (N,), and its gradient; see `MaxRecallMemory`.
 
-    Parameters
-    ----------
-    weights : array (N,)
-    signed, flips, noise
-        As in `most_stable`.
-    kept : float
-        Share 1 - 2f of the margin that flips leave on average.
-
-    Returns
-    -------
-    float, array (N,)
+    ``kept`` is the share 1 - 2f of the margin that flips leave on average; the rest is as in
+    `most_stable`.
     """
     variance = flips * (weights @ weights) + noise
     spread = np.sqrt(variance)
@@ -169,23 +155,11 @@ def negative_log_likelihood(weights, signed, flips, noise, kept):
 
 
 def most_stable(signed, low, high, flips, noise, penalty=None):
-    """Weights of one neuron, within their limits, that are the most stable against noise.
+    """Weights (N,) of one neuron, within finite limits (N,), that are the most stable.
 
-    Parameters
-    ----------
-    signed : array (P, N)
-        x_i^p x_j^p: the patterns, each times the neuron's own value in it.
-    low, high : array (N,)
-        Finite limits; equal for a weight that cannot change.
-    flips, noise : float
-        The field's variance is ``flips`` times |w|² plus ``noise``; both above 0.
-    penalty : float or None
-        As in `MaxMarginMemory`.
-
-    Returns
-    -------
-    array (N,)
-        As near to zero as the limits allow if other weights gain nothing.
+    ``signed`` (P, N) holds x_i^p x_j^p, the patterns, each times the neuron's own value in it. The
+    field's variance is ``flips`` times |w|² plus ``noise``, both above 0; the penalty is that of
+    `MaxMarginMemory`. Weights stay as near to zero as the limits allow if others gain nothing.
     """
     weights = np.clip(0.0, low, high)
     free = low < high

@@ -88,13 +88,13 @@ class EquilibriumMemory(AssociativeMemory):
         nudged = self.relax(weights, free, patterns, self.nudge, self.nudged_steps)
         return (nudged.T @ nudged - free.T @ free) / (self.nudge * len(patterns))
 
-    def relax(self, weights, states, targets, nudge, steps, rate=0.5):
-        """Follow du/dt = -u + W s + β(x - s), s = tanh(u), from the given outputs, (P, N)."""
+    def relax(self, weights, states, targets, nudge, steps):
+        """Follow du/dt = -u + W s + β(x - s), s = tanh(u), in steps of ½ from outputs (P, N)."""
         potential = np.arctanh(np.clip(states, -0.995, 0.995))
         for _ in range(steps):
             output = np.tanh(potential)
             drive = output @ weights.T + nudge * (targets - output)
-            potential += rate * (drive - potential)
+            potential += 0.5 * (drive - potential)
         return np.tanh(potential)
 
 

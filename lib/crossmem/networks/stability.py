@@ -7,58 +7,40 @@ from scipy.sparse.linalg import LinearOperator, eigs, svds
 
 from crossmem.networks.network import step
 
+AT_REST = 1e-3  # largest distance of any neuron from where it rests
 
-def settling_time(trace, *, tolerance=1e-3):
-    """Updates after which a recall stays within a tolerance of where it ends.
 
-    Parameters
-    ----------
-    trace : array (iterations + 1, n, N)
-        As returned by `recall`.
-    tolerance : float
-        Largest distance of any neuron.
+def settling_time(trace):
+    """Updates after which recalls stay where they end, (iterations + 1, n, N) -> (n,) of int.
 
-    Returns
-    -------
-    array (n,) of int
-        A recall that still moves at the end has all of ``iterations``.
+    The trace is that of `Network.recall`; a recall that still moves at the end has all of its
+    iterations.
     """
-    away = np.abs(trace - trace[-1]).max(axis=2) > tolerance
+    away = np.abs(trace - trace[-1]).max(axis=2) > AT_REST
     return np.where(away, np.arange(1, len(trace) + 1)[:, None], 0).max(axis=0)
 
 
+def is_fixed_point(network, states):
+    """Whether one more update leaves every neuron where it is, (n, N) -> (n,) of bool."""
+    states = np.asarray(states, dtype=network.layers[0].weights.dtype)
+    moved = np.abs(step(network.layers, states, network.activation) - states)
+    return moved.max(axis=1) <= AT_REST
+
+
 def energy(layer, states):
-    """Hopfield energy -½ xᵀ(gain·W)x - bias·x of each state (paper, equation 1).
+    """Hopfield energy -½ xᵀ(gain·W)x - bias·x of each state (paper, equation 1), (..., N) -> (...).
 
-    It never rises in asynchronous recall if W is symmetric with a zero diagonal.
-
-    Parameters
-    ----------
-    layer : Layer
-        A square layer.
-    states : array (..., N)
-
-    Returns
-    -------
-    array (...)
+    It never rises in asynchronous recall if the W of the square layer is symmetric with a zero
+    diagonal.
     """
     quadratic = np.einsum("...i,ij,...j->...", states, layer.weights, states, optimize=True)
     return -0.5 * layer.gain * quadratic - states @ layer.bias
 
 
 def jacobian_factors(network, state):
-    """Factors diag(tanh'(h)) · gain · W of each layer at a state, first layer first.
+    """Factors diag(tanh'(h)) · gain · W of each layer, (n_out, n_in), at a state (N,), first first.
 
     The visible neurons count as tanh units, as in training: the sign has no derivative.
-
-    Parameters
-    ----------
-    network : Network
-    state : array (N,)
-
-    Returns
-    -------
-    list of arrays (n_out, n_in)
     """
     factors, below = [], np.asarray(state, dtype=float)
     if below.shape != (network.neurons,):
@@ -108,22 +90,9 @@ def _jacobian_operator(network, state):
         return None
 
     def forward(vector):
-        for factor in factors:
-            vector = factor @ vector
-        return vector
+        return functools.reduce(lambda below, factor: factor @ below, factors, vector)
 
     def backward(vector):
-        for factor in reversed(factors):
-            vector = factor.T @ vector
-        return vector
+        return functools.reduce(lambda above, factor: factor.T @ above, factors[::-1], vector)
 
-    shape = (factors[-1].shape[0], factors[0].shape[1])
-    return LinearOperator(shape, matvec=forward, rmatvec=backward, dtype=float)
-
-
-def is_fixed_point(network, states, *, tolerance=1e-3):
-    """Whether one more update moves no neuron by more than a tolerance, (n, N) -> (n,) of bool."""
-    states = np.asarray(states, dtype=network.layers[0].weights.dtype)
-    return (
-        np.abs(step(network.layers, states, network.activation) - states).max(axis=1) <= tolerance
-    )
+    return LinearOperator((len(state),) * 2, matvec=forward, rmatvec=backward, dtype=float)

@@ -92,12 +92,11 @@ def test_without_flips_it_is_the_linear_program_of_the_largest_margin(rng):
     assert (signed @ weights).min() == pytest.approx(-found.fun, rel=1e-4)
 
 
-@pytest.mark.parametrize("penalty", [0.5, 50.0, None])
-def test_without_a_box_it_is_a_support_vector_machine(rng, penalty):
-    """penalty |ξ|² + flips |w|² is, divided by 2 flips, what LinearSVC minimises."""
-    signed, flips = signs(rng, 12, 20), 0.19
-    own = most_stable(signed, -np.ones(20), np.ones(20), flips, 1e-10, penalty)
-    svm = LinearSVC(C=(penalty or 1e7) / (2 * flips), fit_intercept=False, tol=1e-9, max_iter=10**6)
+def test_without_a_box_it_is_a_support_vector_machine(rng):
+    """Without shortfalls, it minimises |w|² as LinearSVC does at a high price of them."""
+    signed = signs(rng, 12, 20)
+    own = most_stable(signed, -np.ones(20), np.ones(20), 0.19, 1e-10)
+    svm = LinearSVC(C=2.6e7, fit_intercept=False, tol=1e-9, max_iter=10**6)
     label = np.resize([1, -1], 12)  # it wants two classes; mirrored rows are the same problem
     (theirs,) = svm.fit(label[:, None] * signed, label).coef_
     cosine = own @ theirs / np.linalg.norm(own) / np.linalg.norm(theirs)
@@ -156,7 +155,6 @@ def test_it_survives_more_flips_than_it_was_made_for(rng):
         ({"flip_rate": 0.0}, "flip_rate is 0.0"),
         ({"flip_rate": 0.5}, "flip_rate is 0.5"),
         ({"programming_error": 0.0}, "programming_error is 0.0"),
-        ({"penalty": -1.0}, "penalty is -1.0"),
     ],
 )
 def test_bad_settings(settings, message):

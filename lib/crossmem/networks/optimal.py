@@ -10,7 +10,7 @@ from crossmem.networks.network import Layer
 
 # Spread of a programmed device in units of G_max: 3.894 µS of 150 µS (paper, Fig. 6a).
 PROGRAMMING_ERROR = 0.026
-# Penalty where not all margins can be positive: so high that the shortfalls alone decide.
+# Price of squared shortfalls where not all margins can be positive: they alone decide.
 LAST_RESORT = 1e4
 TINY = 1e-9  # a squared stability, or an inverse margin, below this is rounding
 
@@ -65,10 +65,8 @@ class MaxMarginMemory(NeuronByNeuron):
 
     the point nearest to the origin under linear inequalities, which non-negative least squares
     finds in finitely many steps (Lawson & Hanson 1974, chapter 23, problem LDP). Weights that
-    cannot change, stuck pairs and the diagonal, are s times a constant.
-
-    Where no weights in the box give every pattern a positive margin, the shortfalls of the margins
-    from m enter, squared: ``penalty`` is their price, and None makes them a last resort.
+    cannot change, stuck pairs and the diagonal, are s times a constant. Where no weights in the box
+    give every pattern a positive margin, the squares of the shortfalls decide.
 
     Parameters
     ----------
@@ -76,9 +74,6 @@ class MaxMarginMemory(NeuronByNeuron):
         Probability f, in (0, 0.5), with which a bit of a cue is flipped.
     programming_error : float
         Standard deviation ε of a weight in units of G_max, above 0.
-    penalty : float or None
-        Price of a squared shortfall, in units where the objective above is 1/stability². A low one
-        gives up on a few patterns to make the others more stable. None allows none where it can.
 
     Attributes
     ----------
@@ -91,17 +86,8 @@ class MaxMarginMemory(NeuronByNeuron):
     programmed.
     """
 
-    def __init__(self, *, flip_rate=0.05, programming_error=PROGRAMMING_ERROR, penalty=None):
-        super().__init__(flip_rate=flip_rate, programming_error=programming_error)
-        self.penalty = penalty
-
-    def check_parameters(self):
-        super().check_parameters()
-        if self.penalty is not None:
-            check_positive(self.penalty, "penalty", 10.0)
-
     def _row(self, signed, low, high, flips, noise):
-        return most_stable(signed, low, high, flips, noise, self.penalty)
+        return most_stable(signed, low, high, flips, noise)
 
 
 class MaxRecallMemory(NeuronByNeuron):
@@ -115,17 +101,7 @@ class MaxRecallMemory(NeuronByNeuron):
     and -Σ_p log Φ(κ_p) is minimised within the box by L-BFGS-B (Byrd et al. 1995), from weights as
     near to zero as the box allows. This is what training with corrupted cues estimates from
     samples, without samples, steps or rates; and unlike the largest margin it does not serve the
-    worst pattern alone.
-
-    Parameters
-    ----------
-    flip_rate, programming_error : float
-        As in `MaxMarginMemory`.
-
-    Attributes
-    ----------
-    stability_ : array (N,)
-        As in `MaxMarginMemory`.
+    worst pattern alone. Parameters and attributes are those of `MaxMarginMemory`.
     """
 
     def _row(self, signed, low, high, flips, noise):
@@ -154,12 +130,12 @@ def negative_log_likelihood(weights, signed, flips, noise, kept):
     return -logarithm.sum(), gradient
 
 
-def most_stable(signed, low, high, flips, noise, penalty=None):
+def most_stable(signed, low, high, flips, noise):
     """Weights (N,) of one neuron, within finite limits (N,), that are the most stable.
 
     ``signed`` (P, N) holds x_i^p x_j^p, the patterns, each times the neuron's own value in it. The
-    field's variance is ``flips`` times |w|² plus ``noise``, both above 0; the penalty is that of
-    `MaxMarginMemory`. Weights stay as near to zero as the limits allow if others gain nothing.
+    field's variance is ``flips`` times |w|² plus ``noise``, both above 0. Weights stay as near to
+    zero as the limits allow if others gain nothing.
     """
     weights = np.clip(0.0, low, high)
     free = low < high
@@ -170,7 +146,7 @@ def most_stable(signed, low, high, flips, noise, penalty=None):
     margins = np.column_stack((signed[:, free], signed[:, ~free] @ fixed)) * unit
     eye = np.eye(free.sum())
     box = np.block([[eye, -low[free, None]], [-eye, high[free, None]]]) * unit
-    found = _least_distance(margins, box, penalty)
+    found = _least_distance(margins, box)
     if found is None:
         found = _least_distance(margins, box, LAST_RESORT)
     *u, s = found * unit
@@ -179,7 +155,7 @@ def most_stable(signed, low, high, flips, noise, penalty=None):
     return weights
 
 
-def _least_distance(margins, box, penalty):
+def _least_distance(margins, box, penalty=None):
     """The v of least norm with margins·v ≥ 1 and box·v ≥ 0; None if there is none.
 
     With a penalty, the margins may fall short by ξ, at the price penalty·|ξ|²: √penalty·ξ joins v.

@@ -67,52 +67,48 @@ class RMSprop:
     """Step over the root of a running mean of squared gradients (Tieleman & Hinton 2012).
 
     ``square`` is the sum that becomes the mean after multiplication by ``1 - decay``; the factor is
-    folded into the step, which saves a pass over the array. `Adam` does the same.
+    folded into the step, which saves a pass over the array.
     """
 
     decay = 0.99
 
     def __init__(self, like):
-        self.square = np.zeros_like(like)
+        self.square, self.count = np.zeros_like(like), 0
 
     def step(self, value, gradient, rate, scratch):
         """Move ``value`` in place; ``gradient`` and ``scratch`` are overwritten."""
-        square, unit = self.square, (1.0 - self.decay) ** 0.5
+        self.count += 1
         np.multiply(gradient, gradient, out=scratch)
-        square *= self.decay
-        square += scratch
-        np.sqrt(square, out=scratch)
-        scratch += EPSILON / unit
-        gradient /= scratch
-        gradient *= rate / unit
+        self.square *= self.decay
+        self.square += scratch
+        np.sqrt(self.square, out=scratch)
+        direction, unit, root_unit = self.direction(gradient)
+        scratch += EPSILON / root_unit
+        np.divide(direction, scratch, out=gradient)
+        gradient *= rate * unit / root_unit
         value -= gradient
 
+    def direction(self, gradient):
+        """What is divided by the root, its unit, and that of the root."""
+        return gradient, 1.0, (1.0 - self.decay) ** 0.5
 
-class Adam:
+
+class Adam(RMSprop):
     """RMSprop with a running mean of the gradient, both means corrected (Kingma & Ba 2015)."""
 
-    first, second = 0.9, 0.999
+    decay, momentum = 0.999, 0.9
 
     def __init__(self, like):
-        self.mean, self.square = np.zeros_like(like), np.zeros_like(like)
-        self.count = 0
+        super().__init__(like)
+        self.mean = np.zeros_like(like)
 
-    def step(self, value, gradient, rate, scratch):
-        """As in `RMSprop`."""
-        mean, square = self.mean, self.square
-        self.count += 1
-        mean_unit = (1.0 - self.first) / (1.0 - self.first**self.count)
-        square_unit = ((1.0 - self.second) / (1.0 - self.second**self.count)) ** 0.5
-        np.multiply(gradient, gradient, out=scratch)
-        square *= self.second
-        square += scratch
-        mean *= self.first
-        mean += gradient
-        np.sqrt(square, out=scratch)
-        scratch += EPSILON / square_unit
-        np.divide(mean, scratch, out=gradient)
-        gradient *= rate * mean_unit / square_unit
-        value -= gradient
+    def direction(self, gradient):
+        """As in `RMSprop`, with the running mean in place of the gradient."""
+        self.mean *= self.momentum
+        self.mean += gradient
+        mean_unit = (1.0 - self.momentum) / (1.0 - self.momentum**self.count)
+        square_unit = (1.0 - self.decay) / (1.0 - self.decay**self.count)
+        return self.mean, mean_unit, square_unit**0.5
 
 
 class Parameter:

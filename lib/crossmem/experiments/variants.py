@@ -102,7 +102,7 @@ def first_noise_quality(setup, *, first_noise, seeds):
     Parameters
     ----------
     setup : Setup
-        Trained on noisy cues. The last level keeps its proportion to the first.
+        Trained on noisy cues. The last level keeps its proportion to the first; 0 stays 0.
     first_noise : float
         Corruption of the training cues at the first step.
     seeds : list of int
@@ -113,7 +113,8 @@ def first_noise_quality(setup, *, first_noise, seeds):
         ``cosine`` by recall and seed: after one pass through the network and after all iterations.
     """
     first, last = setup.memory(0).noise_levels()
-    setup = setup.at(cue_noise=(first_noise, first_noise * (last / first)))
+    fall = last / first if first else 0.0
+    setup = setup.at(cue_noise=(first_noise, first_noise * fall))
     read = {"one pass": setup.at(iterations=setup.training.unroll), "all iterations": setup}
     found = [stored_quality(setup, seeds=seeds)["cosine"] for setup in read.values()]
     return {"cosine": xr.concat(found, xr.Variable("recall", list(read)))}

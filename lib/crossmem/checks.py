@@ -52,25 +52,17 @@ def check_even(value, name):
 
 def check_positive(value, name, example=0.1):
     """Return `value` if it is a finite number above 0."""
-    if not 0 < _real(value, name, example) < math.inf:
-        raise ValueError(
-            f"{name} is {value}, but must be above 0 and finite; give for example {example}."
-        )
-    return value
+    return _number(value, name, lambda x: 0 < x < math.inf, "above 0 and finite", example)
 
 
 def check_not_negative(value, name, example=0.3):
     """Return `value` if it is a finite number of at least 0, such as a standard deviation."""
-    if not 0 <= _real(value, name, example) < math.inf:
-        raise ValueError(f"{name} is {value}, but must be finite and >= 0; try {example}.")
-    return value
+    return _number(value, name, lambda x: 0 <= x < math.inf, "at least 0 and finite", example)
 
 
 def check_rate(value, name="rate"):
-    """Return `value` as a float if it is a number in [0, 1]."""
-    if not 0 <= _real(value, name, 0.05) <= 1:
-        raise ValueError(f"{name} is {value}, but it must lie in [0, 1]; 5 % is written 0.05.")
-    return float(value)
+    """Return `value` as a float if it is a number in [0, 1]; 5 % is written 0.05."""
+    return float(_number(value, name, lambda x: 0 <= x <= 1, "in [0, 1]", 0.05))
 
 
 def check_fault_rates(stuck_off, stuck_on):
@@ -112,7 +104,9 @@ def check_below(model, name, limit, share=1):
         )
 
 
-def _real(value, name, example):
+def _number(value, name, fits, limits, example):
     if not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")
+    if not fits(value):
+        raise ValueError(f"{name} is {value}, but must be {limits}; give for example {example}.")
     return value

@@ -252,7 +252,7 @@ def test_every_constant_of_the_project_has_a_source():
         ({"unit": "nJ"}, "is in nJ: convert it to pJ"),
         ({"low": 50}, "constant 'adc_energy' has low 50, typical 34 and high 44: put"),
         ({"typical": 45}, "low 1.2, typical 45 and high 44"),
-        ({"low": -1}, "low of constant 'adc_energy' is -1, but must be finite and >= 0"),
+        ({"low": -1}, "low of constant 'adc_energy' is -1, but must be at least 0"),
         ({"high": "much"}, "high of constant 'adc_energy' is 'much'"),
         ({"high": float("nan")}, "high of constant 'adc_energy' is nan"),
     ],

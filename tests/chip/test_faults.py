@@ -50,8 +50,8 @@ def test_limits_do_not_follow_the_array_they_were_made_from():
         (np.zeros((2, 3)), np.ones((3, 2)), r"low has shape \(2, 3\) and high \(3, 2\)"),
         (np.zeros(3), np.ones(3), "matrices of the same shape"),
         (np.zeros((0, 3)), np.ones((0, 3)), "non-empty"),
-        ([[0.0, 0.7]], [[1.0, 0.2]], r"low 0.7 exceeds high 0.2 at weight \(0, 1\)"),
-        ([[np.nan]], [[1.0]], "NaN"),
+        ([[0.0, 0.7]], [[1.0, 0.2]], r"low 0.7 and high 0.2 at weight \(0, 1\)"),
+        ([[np.nan]], [[1.0]], "low nan"),
     ],
 )
 def test_bad_limits(low, high, message):
@@ -63,11 +63,9 @@ def test_bad_use_of_limits(rng):
     limits = WeightLimits.masked((2, 3), 0.5, rng)
     with pytest.raises(ValueError, match=r"weights have shape \(3, 2\)"):
         limits.clip(np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="square"):
-        limits.without_self_connections()
     with pytest.raises(ValueError, match="rate is 1.5"):
         WeightLimits.masked((2, 3), 1.5, rng)
-    with pytest.raises(ValueError, match="n_in is 0"):
+    with pytest.raises(ValueError, match=r"low has shape \(2, 0\)"):
         WeightLimits.masked((2, 0), 0.5, rng)
 
 

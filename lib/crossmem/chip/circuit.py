@@ -20,6 +20,10 @@ class CrossbarCircuit:
     each source and its first crossing, and one between the last crossing and each virtual ground,
     as in badcrossbar (Joksas and Mehonic 2020, SoftwareX 12:100617).
 
+    The unknowns are the changes of the potentials relative to ideal wires. Their sources are the
+    ideal device currents, so that results keep their precision down to zero resistance. The matrix
+    is sparse, symmetric and positive definite, and factorised once.
+
     Parameters
     ----------
     conductance : array_like of float, shape (rows, columns)
@@ -29,12 +33,6 @@ class CrossbarCircuit:
         0 is an ideal wire.
     read_limit : float
         Largest magnitude of an input voltage in V: more would change the devices.
-
-    Notes
-    -----
-    The unknowns are the changes of the potentials relative to ideal wires. Their sources are the
-    ideal device currents, so that results keep their precision down to zero resistance. The matrix
-    is sparse, symmetric and positive definite, and factorised once.
     """
 
     def __init__(self, conductance, *, wire_resistance, read_limit=DeviceModel.read_voltage):
@@ -59,10 +57,7 @@ class CrossbarCircuit:
         self._factor = self._factorise() if self._resistive else None
 
     def currents(self, voltages):
-        """Currents (n, columns) in µA into the virtual grounds.
-
-        ``voltages`` (n, rows) are those of the sources in V, within the read limit.
-        """
+        """Currents (n, columns) in µA into the virtual grounds at source ``voltages`` (n, rows)."""
         voltages = self._check_voltages(voltages)
         # Outputs are linear in the inputs: never solve for more inputs than the array has lines.
         if self._effective is None and len(voltages) < min(self.conductance.shape):
@@ -70,11 +65,11 @@ class CrossbarCircuit:
         return voltages @ self.effective_conductance()
 
     def effective_conductance(self):
-        """Matrix (rows, columns) in µS that takes input voltages to output currents.
+        """Matrix (rows, columns) in µS that takes input voltages to output currents, read-only.
 
-        With ideal wires this is the conductance of the devices. It is computed once, read-only,
-        with one solution per word or per bit line, whichever are fewer: by reciprocity, a word and
-        a bit line drive the same current through each other, whichever of them has the source.
+        Computed once, with one solution per word or per bit line, whichever are fewer: by
+        reciprocity, a word and a bit line drive the same current through each other, whichever of
+        them has the source.
         """
         if not self._resistive:
             return self.conductance
@@ -89,10 +84,7 @@ class CrossbarCircuit:
         return self._effective
 
     def node_voltages(self, voltages):
-        """Potentials in V of the crossings on the word lines and on the bit lines.
-
-        Takes what `currents` takes, and returns two arrays of shape (n, rows, columns).
-        """
+        """Potentials in V of crossings on word lines, and on bit lines, (n, rows, columns) each."""
         voltages = self._check_voltages(voltages)[:, :, None]
         word, bit = self._shifts(voltages)
         return voltages + word, bit
@@ -109,8 +101,8 @@ class CrossbarCircuit:
         unknown = [[blocks[i][j] for j in self._resistive] for i in self._resistive]
         matrix = sparse.block_array(unknown, format="csc")
         # What SuperLU's guide advises for such matrices: symmetric ordering, diagonal pivots.
-        symmetric = {"SymmetricMode": True}
-        return splu(matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric)
+        options = {"SymmetricMode": True}
+        return splu(matrix, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
 
     def _device_currents(self, applied):
         """Current (n, rows, columns) in µA of each device, see `_shifts`."""
@@ -167,8 +159,7 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
 
     Returns
     -------
-    numpy.ndarray, shape (n_out, n_in, 2)
-        Effective conductances in µS.
+    ndarray of float, shape (n_out, n_in, 2)
     """
     conductance = np.asarray(conductance, dtype=float)
     if conductance.ndim != 3 or conductance.shape[2] != 2:
@@ -188,10 +179,9 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
 
 
 def share_lost(conductance, *, wire_resistance, tile=64):
-    """Share of its conductance that each device of a layer loses to the resistance of the lines.
+    """Share of its conductance that each device loses in `effective_pairs`.
 
-    Takes what `effective_pairs` takes. NaN for devices of at most 10 µS, which carry too little
-    current to show a loss.
+    NaN for devices of at most 10 µS, which carry too little current to show a loss.
     """
     seen = effective_pairs(conductance, wire_resistance=wire_resistance, tile=tile)
     return np.where(conductance > 10.0, 1 - seen / np.maximum(conductance, 10.0), np.nan)
@@ -200,8 +190,7 @@ def share_lost(conductance, *, wire_resistance, tile=64):
 def uniform_loss(lines, *, wire_resistance):
     """Share of the current that a square array loses to its lines, all devices at half of G_max.
 
-    All of its ``lines`` rows are driven by one voltage; ``wire_resistance`` is as in
-    `CrossbarCircuit`.
+    One voltage drives all of its ``lines`` rows.
     """
     half = DeviceModel.g_max / 2
     circuit = CrossbarCircuit(np.full((lines, lines), half), wire_resistance=wire_resistance)

@@ -39,18 +39,8 @@ class Peripherals:
 def quantize(values, bits, full_scale):
     """Round to the nearest of 2**bits levels spread evenly over ±full_scale, ends included.
 
-    Parameters
-    ----------
-    values : array_like of float, any shape
-    bits : int or None
-        None returns the values as they are.
-    full_scale : float
-        Largest magnitude represented, above 0, in the unit of the values; what lies beyond is
-        clipped to it. Zero lies half a step from the two levels beside it.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape of ``values``
+    What lies beyond is clipped. Zero lies half a step from the two levels beside it. Without
+    ``bits`` the values, of any shape and in the unit of ``full_scale``, stay as they are.
     """
     values = np.asarray(values, dtype=float)
     if bits is None:

@@ -45,19 +45,14 @@ class Crossbar:
         n_out, n_in : int
             Size of the layer.
         stuck_off, stuck_on : float
-            Probability that one device is stuck in the off or on state; their sum is at most 1.
+            Probability that a device is stuck at 0 µS, or at G_max; their sum is at most 1. Faults
+            at the ends of the range have no free parameter and offset a weight the most.
         rng : numpy.random.Generator
             Draws the faults. The noise of the crossbar has a generator spawned from it.
         device : DeviceModel, optional
-            Constants of the cells; by default those of the paper.
+            Constants of the cells; by default those of the paper. Fresh cells are off.
         tile : int
             Rows and columns of a physical array, even, so that a pair shares a tile.
-
-        Returns
-        -------
-        Crossbar
-            Working devices are off. A stuck-off device has 0 µS and a stuck-on one G_max exactly:
-            faults at the ends of the range have no free parameter and offset a weight the most.
         """
         check_count(n_out, "n_out")
         check_count(n_in, "n_in")
@@ -128,16 +123,8 @@ class Crossbar:
         the last `characterize` found one device of a pair stuck, the other one compensates for it
         as far as its range allows.
 
-        Parameters
-        ----------
-        weights : array_like of float, shape (n_out, n_in)
-            In units of G_max, within [-1, 1]; a ValueError otherwise.
-        rng : numpy.random.Generator, optional
-            As in `write_level`.
-
-        Returns
-        -------
-        ProgramReport
+        ``weights`` (n_out, n_in) are in units of G_max, within [-1, 1]; ``rng`` is as in
+        `write_level`. Returns a `ProgramReport`.
         """
         weights = np.asarray(weights, dtype=float)
         if weights.shape != self.shape:
@@ -158,17 +145,9 @@ class Crossbar:
     def multiply(self, x, *, noisy=False):
         """Analog product of a batch of inputs with the weights; sums of tiles are added digitally.
 
-        Parameters
-        ----------
-        x : array_like of float, shape (n, n_in)
-            Input voltages, or neuron states proportional to them.
-        noisy : bool
-            Whether to add the read noise of the devices, drawn afresh for every product.
-
-        Returns
-        -------
-        numpy.ndarray, shape (n, n_out)
-            ``x @ weights.T`` in the unit of ``x`` times G_max.
+        Takes voltages, or neuron states proportional to them, (n, n_in), and returns ``x @
+        weights.T``, (n, n_out), in their unit times G_max. ``noisy`` adds the read noise of the
+        devices, drawn afresh for every product.
         """
         x = np.asarray(x, dtype=float)
         n_out, n_in = self.shape

@@ -73,17 +73,8 @@ class DeviceModel:
         grow. Afterwards the pulsed cells relax, as Wan et al. 2022 (Nature 608, Extended Data
         Fig. 3) measured.
 
-        Parameters
-        ----------
-        target, start : array_like of float
-            Conductances in µS, the target within [0, g_max]; a ValueError otherwise.
-        rng : numpy.random.Generator
-        stuck : array_like of bool
-            Cells that no pulse moves. All three arrays broadcast against each other.
-
-        Returns
-        -------
-        WriteResult
+        ``target``, within [0, g_max], and ``start`` are conductances in µS; no pulse moves cells
+        that are ``stuck``. The three broadcast against each other. Returns a `WriteResult`.
         """
         self._check_range(target, self.g_max, "target")
         self._check_range(start, np.inf, "start")
@@ -118,20 +109,8 @@ class DeviceModel:
         ``G(t) = G (1 + t / t0)**-nu`` with exponents 0.049-0.1 (Nandakumar et al. 2019), for
         contrast: the paper's cells show none (Fig. 2f).
 
-        Parameters
-        ----------
-        conductance : array_like of float
-            In µS at time 0, any shape.
-        times : array_like of float, shape (n_times,)
-            Seconds since programming, non-negative and increasing; a ValueError otherwise.
-        rng : numpy.random.Generator
-        nu : float
-            Drift exponent, 0 for none.
-
-        Returns
-        -------
-        numpy.ndarray, shape (n_times, *conductance.shape)
-            Conductance in µS.
+        Takes conductances in µS of any shape and ``times`` in s, non-negative and increasing;
+        returns an array (n_times, *conductance.shape) in µS.
         """
         self._check_range(conductance, np.inf, "conductance")
         times = np.asarray(times, dtype=float)

@@ -45,12 +45,8 @@ class SwitchingModel:
     def iv_hysteresis(self, cycles, rng):
         """Sweep 0, +peak_set, 0, -peak_reset, 0 V, with thresholds drawn afresh for each cycle.
 
-        Parameters
-        ----------
-        cycles : int
-            Number of sweeps, at least 1. Each starts from the ruptured filament, where the RESET of
-            the sweep before leaves it.
-        rng : numpy.random.Generator
+        Each of the ``cycles`` starts from the ruptured filament, where the RESET of the sweep
+        before leaves it.
 
         Returns
         -------

@@ -81,9 +81,12 @@ def pickled(neurons):
     return {"value": xr.Variable("n", np.array([{}, {}]))}
 
 
-def fails(neurons):
+def fails(neurons, folder="", pause=0.0):
     if neurons == 16:
         raise ZeroDivisionError("no cells left")
+    if folder:
+        open(os.path.join(folder, "evaluations"), "a").write("\\n")
+    time.sleep(pause)
     return {"value": neurons}
 
 

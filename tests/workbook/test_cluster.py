@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,13 @@ def test_a_client_is_an_executor_and_remembers_nothing(points, tmp_path, cluster
         xr.testing.assert_equal(again, sweep(points.noisy, workers=1, **options))
 
 
-def test_a_failure_on_the_cluster_names_its_point(points, cluster):
-    with (
-        cluster.get_client() as client,
-        pytest.raises(RuntimeError, match="fails failed at neurons=16: ZeroDivisionError"),
-    ):
-        sweep(points.fails, over={"neurons": [8, 16]}, executor=client)
+def test_a_failure_on_the_cluster_names_its_point_and_drops_the_others(points, tmp_path, cluster):
+    options = {"folder": str(tmp_path), "pause": 0.2}
+    with cluster.get_client() as client:
+        with pytest.raises(RuntimeError, match="neurons=16: ZeroDivisionError: no cells") as kept:
+            sweep(points.fails, over={"neurons": [*range(12), 16]}, executor=client, **options)
+        time.sleep(0.8)
+    assert kept and len(marks(tmp_path)) < 6  # even while a debugger keeps the traceback
 
 
 def test_a_cluster_that_does_not_answer_is_named(points, monkeypatch):

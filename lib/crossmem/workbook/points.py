@@ -155,7 +155,7 @@ def plain(value, where):
     if isinstance(value, list | tuple | range):
         return [plain(item, where) for item in value]
     if isinstance(value, dict):
-        return {str(name): plain(item, where) for name, item in value.items()}
+        return {name: plain(item, where) for name, item in value.items()}
     if value is None or isinstance(value, str | bool | int | float) or is_frozen(value):
         return value
     raise TypeError(

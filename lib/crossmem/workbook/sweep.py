@@ -6,6 +6,7 @@ pickles, keyed on the text of the function alone: an edit in a module below it w
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -81,7 +82,7 @@ def sweep(
     workers = count_workers(workers)
     over, own = _check_grid(over), {name: plain(value, name) for name, value in own.items()}
     calls = _plan(function, setup, over, own)
-    apart = workers > 1 or executor is not None or "CROSSMEM_CLUSTER" in os.environ
+    apart = workers > 1 or executor is not None or bool(os.environ.get("CROSSMEM_CLUSTER"))
     sources = _sources(function, [setup, *own.values()], cache, apart)
     task, name = _Task(function, sources), _name(function)
     store = PointStore(cache, f"{_module(function)}.{name}", sources) if cache else None
@@ -93,8 +94,9 @@ def sweep(
     with (
         opened_pool(workers, executor, len(missing)) as pool,
         progress(len(calls), len(found), label or name) as bar,
+        contextlib.closing(finished(pool, missing)) as results,
     ):
-        for i, get in finished(pool, missing):
+        for i, get in results:
             content = _collect(get, name, calls[i])
             if store:
                 store.write(calls[i].key, content)
@@ -213,7 +215,8 @@ def _sources(function, values, cache, apart):
         return {}
     if cache:
         _check_followed(function)
-    modules = {_module(function)} if _is_named(function) else _modules_of_names(function)
+    followed = source_file(_module(function)) and _is_named(function)
+    modules = {_module(function)} if followed else _modules_of_names(function)
     modules |= set().union(*map(_types, values))
     check_unedited(modules)
     return fingerprint(modules)

@@ -98,19 +98,6 @@ def test_read_noise_adds_up_in_squares_over_devices_and_tiles(rng):
     assert abs(np.corrcoef(field.T)[0, 1]) < 0.03
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"tile": 0}, "tile is 0"),
-        ({"noise": 0.1}, "rng is None"),
-        ({"gain": -1.0}, "gain is -1.0"),
-    ],
-)
-def test_layers_that_cannot_be(options, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        by_hand(**options)
-
-
 # A network
 
 

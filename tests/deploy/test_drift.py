@@ -81,8 +81,6 @@ def test_converters_keep_their_ranges_and_the_lines_theirs(rng):
     seen = effective_pairs(halved[0], wire_resistance=2.0) / 150
     np.testing.assert_allclose(old.layers[0].pairs, seen)
     np.testing.assert_array_equal(fresh.layers[0].pairs, before)  # the original is left alone
-    told = drifted(fresh, crossbars, halved, 2.0)
-    np.testing.assert_array_equal(told.layers[0].pairs, old.layers[0].pairs)
 
 
 def test_recalibration_undoes_a_common_loss(rng):
@@ -109,20 +107,19 @@ def test_a_network_drifts_again_from_where_it_was_written(rng):
 
 
 def test_conductances_must_belong_to_the_crossbars(rng):
-    fresh, crossbars, _ = chip(rng, Peripherals(wire_resistance=2.0), hidden=(7,))
+    fresh, crossbars, _ = chip(rng, Peripherals(), hidden=(7,))
     now = [crossbar.conductance for crossbar in crossbars]
-    for given, changed, options, message in (
-        (crossbars[0], now, {}, "single Crossbar; pass a list"),
-        (crossbars[:1], now, {}, r"1 crossbars for 2 layer\(s\)"),
-        (crossbars[::-1], now, {}, r"crossbar 0 has shape \(20, 7\)"),
-        (crossbars, now[:1], {}, r"1 arrays of conductances for 2 crossbar\(s\)"),
-        (crossbars, now[::-1], {}, r"conductances 0 have shape \(20, 7, 2\)"),
-        (crossbars, [now[0], now[1][..., 0]], {}, r"conductances 1 have shape \(20, 7\)"),
-        (crossbars, [now[0], -now[1]], {}, "not a finite number of at least 0"),
-        (crossbars, now, {"wire_resistance": 0.0}, "wire_resistance is 0.0.* 2.0 Ω"),
+    for given, changed, message in (
+        (crossbars[0], now, "single Crossbar; pass a list"),
+        (crossbars[:1], now, r"1 crossbars for 2 layer\(s\)"),
+        (crossbars[::-1], now, r"crossbar 0 has shape \(20, 7\)"),
+        (crossbars, now[:1], r"1 arrays of conductances for 2 crossbar\(s\)"),
+        (crossbars, now[::-1], r"conductances 0 have shape \(20, 7, 2\)"),
+        (crossbars, [now[0], now[1][..., 0]], r"conductances 1 have shape \(20, 7\)"),
+        (crossbars, [now[0], -now[1]], "not a finite number of at least 0"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
-            drifted(fresh, given, changed, **options)
+            drifted(fresh, given, changed)
 
 
 @pytest.mark.parametrize("spoil", ["scan", "write", "edit", "replace"])

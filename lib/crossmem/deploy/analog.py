@@ -4,10 +4,10 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
-from crossmem.checks import check_count, check_rng
+from crossmem.checks import check_rng
 from crossmem.chip.circuit import effective_pairs
 from crossmem.chip.converters import Peripherals, quantize
-from crossmem.deploy.programming import check_crossbars
+from crossmem.deploy.programming import paired
 from crossmem.networks.network import Layer, as_network
 
 
@@ -19,10 +19,8 @@ class AnalogLayer(Layer):
     hands the numbers on; differences and sums over tiles are digital. Asynchronous recall, which
     corrects a product instead of measuring it, is refused.
 
-    Parameters
+    Attributes
     ----------
-    weights, bias, gain
-        As in `Layer`.
     pairs : array (n_out, n_in, 2)
         Conductances of G+ and G- as the lines let them be seen, in units of G_max.
     written : array (n_out, n_in, 2)
@@ -30,13 +28,11 @@ class AnalogLayer(Layer):
     peripherals : Peripherals
         Inputs are within [-1, 1].
     noise : float
-        Standard deviation of one read of a device, in units of G_max.
+        Standard deviation of one read of a device, in units of G_max, drawn from ``rng``.
     full_scale : float
         Largest column current that the output converters represent, in units of G_max and inputs.
     tile : int
         Rows of a tile.
-    rng : numpy.random.Generator
-        Draws the read noise.
     """
 
     synchronous_only = True
@@ -48,12 +44,6 @@ class AnalogLayer(Layer):
     full_scale: float = 1.0
     tile: int = 64
     rng: np.random.Generator | None = None
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_count(self.tile, "tile")
-        if self.noise:
-            check_rng(self.rng)
 
     def field(self, states):
         """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
@@ -102,29 +92,23 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
     Raises
     ------
     TypeError, ValueError
-        If the crossbars do not hold the weights of the network, or the patterns are not such as it
-        stores.
+        If the crossbars do not hold the weights of the network, or it stores no such patterns.
     """
     network = as_network(memory)
     check_rng(rng)
     network.check_plain()
-    check_crossbars(network, crossbars, programmed=True)
+    pairs = paired(network, crossbars, programmed=True)
     below, layers = network.check_states(patterns, stored=True), []
-    for layer, crossbar in zip(network.layers, crossbars, strict=True):
-        seen = seen_through_lines(crossbar, crossbar.conductance, peripherals.wire_resistance)
+    for layer, crossbar in pairs:
         written = crossbar.conductance.copy()
-        quiet = AnalogLayer(
-            bias=layer.bias, gain=layer.gain, tile=crossbar.tile, written=written, **seen
-        )
+        seen = seen_through_lines(crossbar, written, peripherals.wire_resistance)
+        own = {"bias": layer.bias, "gain": layer.gain, "tile": crossbar.tile, "written": written}
+        quiet = AnalogLayer(**own, **seen)
         largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
-        measured = replace(
-            quiet,
-            peripherals=peripherals,
-            noise=peripherals.read_noise / crossbar.device.g_max,
-            full_scale=float(largest) or 1.0,  # no current at all has no scale
-            rng=rng,
-        )
-        layers.append(measured)
+        noise = peripherals.read_noise / crossbar.device.g_max
+        scale = float(largest) or 1.0  # no current at all has no scale
+        measured = {"peripherals": peripherals, "noise": noise, "full_scale": scale, "rng": rng}
+        layers.append(replace(quiet, **measured))
         below = np.tanh(quiet.field(below))
     return network.with_layers(layers)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from crossmem.checks import check_not_negative, check_rng
 from crossmem.deploy.analog import AnalogLayer, seen_through_lines
-from crossmem.deploy.programming import check_crossbars
+from crossmem.deploy.programming import paired
 from crossmem.networks.network import as_network
 
 
@@ -31,7 +31,7 @@ def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For a negative exponent or spread, or times that are negative or do not increase.
     """
     check_not_negative(nu, "nu", 0.05)
@@ -43,7 +43,7 @@ def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
     return np.where(crossbar.stuck, fresh, walked * elapsed[:, None, None, None] ** -exponents)
 
 
-def drifted(network, crossbars, conductances, wire_resistance=None):
+def drifted(network, crossbars, conductances):
     """A network behind peripherals whose devices have changed since; its converters stay as set.
 
     Parameters
@@ -54,8 +54,6 @@ def drifted(network, crossbars, conductances, wire_resistance=None):
         The ones it was programmed on, unchanged since.
     conductances : list of array (n_out, n_in, 2)
         What the devices of each crossbar have now, in µS, see `drift`.
-    wire_resistance : float, optional
-        Of the chip, in Ω: that of the network's peripherals, and no other.
 
     Returns
     -------
@@ -64,19 +62,17 @@ def drifted(network, crossbars, conductances, wire_resistance=None):
     Raises
     ------
     TypeError, ValueError
-        If the network is behind no peripherals, or crossbars, conductances or the resistance are
-        not its own.
+        If the network is behind no peripherals, or crossbars or conductances are not its own.
     """
-    network = _behind_peripherals(network)
-    check_crossbars(network, crossbars)
+    network, layers = _behind_peripherals(network), []
+    pairs = paired(network, crossbars)
     if len(conductances) != len(crossbars):
         raise ValueError(
             f"{len(conductances)} arrays of conductances for {len(crossbars)} crossbar(s): "
             "pass one per layer"
         )
-    layers = []
-    for number, (layer, crossbar) in enumerate(zip(network.layers, crossbars, strict=True)):
-        now, own = np.asarray(conductances[number]), layer.peripherals.wire_resistance
+    for number, (layer, crossbar) in enumerate(pairs):
+        now = np.asarray(conductances[number])
         if not np.array_equal(layer.written, crossbar.conductance):
             raise ValueError(
                 f"crossbar {number} has been written or scanned since the network was programmed "
@@ -87,28 +83,17 @@ def drifted(network, crossbars, conductances, wire_resistance=None):
                 f"conductances {number} have shape {now.shape} for a crossbar of "
                 f"{layer.written.shape}: pass those of this crossbar, in µS"
             )
-        if wire_resistance not in (None, own):
-            raise ValueError(
-                f"wire_resistance is {wire_resistance}, but the lines of this network have {own} Ω "
-                "per segment; leave it out"
-            )
-        layers.append(replace(layer, **seen_through_lines(crossbar, now, own)))
+        seen = seen_through_lines(crossbar, now, layer.peripherals.wire_resistance)
+        layers.append(replace(layer, **seen))
     return network.with_layers(layers)
 
 
 def recalibrated(network, fresh):
     """A drifted network whose gains make up for what its conductances have lost in sum.
 
-    Parameters
-    ----------
-    network, fresh : Network
-        The network as it is now, and as it was when it was written, both behind peripherals. The
-        sum over a layer is what one read with all rows driven gives, summed over the columns.
-
-    Raises
-    ------
-    ValueError
-        If the two are not one network at two times.
+    The sum over a layer is what one read with all rows driven gives, summed over the columns. Both
+    are one network behind peripherals, as it is now, and ``fresh`` as it was when it was written; a
+    ValueError otherwise.
     """
     both = [_behind_peripherals(one).layers for one in (network, fresh)]
     written = [[layer.written for layer in layers] for layers in both]

@@ -6,7 +6,7 @@ import numpy as np
 
 from crossmem.checks import check_choice
 from crossmem.chip.circuit import effective_pairs
-from crossmem.deploy.programming import check_crossbars
+from crossmem.deploy.programming import paired
 from crossmem.networks.network import as_network
 
 REMEDIES = ("none", "gain", "weights")
@@ -25,7 +25,9 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
     remedy : {"none", "gain", "weights"}
         "gain" raises the read-out gain of each layer by the one factor that fits the losses best
         (least squares). "weights" divides each weight by the share that the lines leave of the
-        device that carries it, then scales the layer back into [-1, 1] and its gain up.
+        device that carries it, then scales the layer back into [-1, 1] and its gain up. Larger
+        weights lose a little more: this is one step of a fixed-point iteration, which is enough as
+        long as the losses are small.
 
     Returns
     -------
@@ -35,19 +37,14 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
     ------
     TypeError, ValueError
         For an unknown remedy, or crossbars that do not match the layers.
-
-    Notes
-    -----
-    Losses are those of the weights as they were. Larger weights lose a little more: one step of a
-    fixed-point iteration, which is enough as long as the losses are small.
     """
     network = as_network(memory)
     network.check_plain()
-    check_crossbars(network, crossbars)
+    pairs = paired(network, crossbars)
     if check_choice(remedy, "remedy", REMEDIES) == "none":
         return network
     layers = []
-    for layer, crossbar in zip(network.layers, crossbars, strict=True):
+    for layer, crossbar in pairs:
         wanted = crossbar.targets(layer.weights.astype(float))
         seen = effective_pairs(wanted, wire_resistance=wire_resistance, tile=crossbar.tile)
         weights, gain = layer.weights, layer.gain

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from crossmem.checks import check_not_negative, check_rng
-from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import as_network
@@ -36,29 +35,15 @@ def program(memory, crossbars, rng):
     """
     network = as_network(memory)
     network.check_plain()
-    check_crossbars(network, crossbars)
-    for layer, crossbar in zip(network.layers, crossbars, strict=True):
+    for layer, crossbar in paired(network, crossbars):
         crossbar.program(layer.weights, rng)
     return network.with_weights(crossbar.weights.astype(np.float32) for crossbar in crossbars)
 
 
-def check_crossbars(network, crossbars, *, programmed=False):
-    """Refuse crossbars that do not fit a network layer by layer.
+def paired(network, crossbars, *, programmed=False):
+    """Pairs of a layer and its crossbar, if there is one of its shape for each layer.
 
-    Parameters
-    ----------
-    network : Network
-    crossbars : list of Crossbar
-    programmed : bool
-        Whether the crossbars must hold the weights of the network as well.
-
-    Raises
-    ------
-    TypeError
-        For anything but a list of crossbars.
-    ValueError
-        For another number of crossbars than layers, a crossbar twice, another shape, or other
-        weights.
+    With ``programmed`` the crossbars must hold the weights of the network as well.
     """
     if not isinstance(crossbars, list | tuple):
         raise TypeError(
@@ -69,16 +54,8 @@ def check_crossbars(network, crossbars, *, programmed=False):
         raise ValueError(
             f"{len(crossbars)} crossbars for {len(network.layers)} layer(s): pass one per layer"
         )
-    for number, (layer, crossbar) in enumerate(zip(network.layers, crossbars, strict=True)):
-        if not isinstance(crossbar, Crossbar):
-            raise TypeError(
-                f"crossbar {number} is a {type(crossbar).__name__}; make one with "
-                "Crossbar.fabricate."
-            )
-        if any(crossbar is other for other in crossbars[:number]):
-            raise ValueError(
-                f"crossbar {number} is that of another layer too: fabricate one for each layer"
-            )
+    pairs = list(zip(network.layers, crossbars, strict=True))
+    for number, (layer, crossbar) in enumerate(pairs):
         if crossbar.shape != layer.weights.shape:
             raise ValueError(
                 f"crossbar {number} has shape {crossbar.shape}, but its layer "
@@ -89,6 +66,7 @@ def check_crossbars(network, crossbars, *, programmed=False):
                 f"crossbar {number} does not hold the weights of layer {number}: pass what program "
                 "returned, and program again after a scan or another write"
             )
+    return pairs
 
 
 def with_programming_error(memory, error, rng):
@@ -118,23 +96,13 @@ def with_programming_error(memory, error, rng):
 
 
 def best_signs(limits, patterns):
-    """Which neurons of a single layer gain if their two columns are swapped.
+    """Which neurons of a single layer gain if their two columns are swapped: -1, else 1, (N, 1).
 
     The comparator of a neuron may as well subtract G+ from G-: one bit per neuron reverses the
-    intervals of its row. A row is reversed if the middles of its intervals then agree better with
-    Hebb's weights. The faults fix these middles, and training within the intervals can only move
-    away from them by half a conductance.
-
-    Parameters
-    ----------
-    limits : WeightLimits
-        Finite ones, of the chip as it is.
-    patterns : array (P, N)
-
-    Returns
-    -------
-    array (N, 1)
-        -1 for a neuron whose columns are swapped, else 1.
+    intervals of its row. A row is reversed if the middles of its intervals, finite `WeightLimits`
+    of the chip as it is, then agree better with Hebb's weights of the patterns (P, N). The faults
+    fix these middles, and training within the intervals can only move away from them by half a
+    conductance.
     """
     patterns = check_patterns(patterns)
     if limits.shape != 2 * patterns.shape[1:]:
@@ -169,18 +137,8 @@ def swap_columns(memory, signs):
 def with_bias_correction(network, faults, patterns):
     """A single-layer network whose biases cancel the mean field of the offsets of touched pairs.
 
-    Parameters
-    ----------
-    network : Network
-        On a chip, where the partner of a stuck device is off.
-    faults : FaultMap
-        Of that chip.
-    patterns : array (P, N)
-        Stored patterns. Their mean is what the neurons see on average.
-
-    Returns
-    -------
-    Network
+    The `FaultMap` is that of its chip, on which the partner of a stuck device is off; the mean of
+    the stored patterns (P, N) is what the neurons see on average.
     """
     layer, patterns = _only_layer(network), network.check_states(patterns, stored=True)
     stuck = np.where(faults.stuck, faults.stuck_conductance / faults.g_max, 0.0)

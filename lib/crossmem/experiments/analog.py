@@ -67,7 +67,7 @@ def analog_recall(setup, *, chips, remedy="none", seed):
         network, own = copy.deepcopy(written(peripherals))  # so that each chip's reads begin alike
         if age:
             conductances = _drifts(own, [age], nu, nu_spread, key)[0]
-            network = drifted(network, own, conductances, peripherals.wire_resistance)
+            network = drifted(network, own, conductances)
         found.append(setup_quality(setup, network, stored, seed))
     worst = [quality.worst_pattern for quality in found]
     return {
@@ -104,7 +104,7 @@ def drifted_recall(
     fresh = with_peripherals(on_chip, crossbars, peripherals, stored, rng)
     found = {"cosine": [], "recalibrated": []}
     for conductances in _drifts(crossbars, times, nu, nu_spread, key):
-        old = drifted(fresh, crossbars, conductances, wire_resistance)
+        old = drifted(fresh, crossbars, conductances)
         for means, network in zip(found.values(), (old, recalibrated(old, fresh)), strict=True):
             means.append(setup_quality(setup, network, stored, seed).mean)
     names = {"cosine": "mean cosine similarity", "recalibrated": "the same, gains recalibrated"}

@@ -29,8 +29,7 @@ class AdaptiveMemory(AssociativeMemory):
     Parameters
     ----------
     hidden : tuple of int
-        Sizes of the hidden layers; () is the single-layer Hopfield network, which has no
-        self-connections.
+        Sizes of the hidden layers; () is the Hopfield network, which has no self-connections.
     cue_noise : float or pair of float
         0 trains on the clean patterns, as published. Above 0, each step sees freshly corrupted
         cues with the clean pattern as target: each bit flipped with this probability, at most 0.5;
@@ -39,9 +38,8 @@ class AdaptiveMemory(AssociativeMemory):
     activation : {"sign", "tanh"}
         Visible neurons in recall; both train as tanh.
     unroll : int
-        Updates of the state that one training pass runs through. 1 makes each pattern a fixed
-        point, as published. With 2 the pattern must come back after two updates, so that the
-        neurons are their own hidden layer in between: recall then takes an even number of updates.
+        Updates after which a pattern must come back. 1 makes it a fixed point, as published. With
+        2 the neurons are their own hidden layer in between; recall takes an even number of updates.
     bias : bool
         Train a bias per neuron; the paper sets it to zero.
     optimizer, learning_rate, steps, tolerance, loss
@@ -50,7 +48,9 @@ class AdaptiveMemory(AssociativeMemory):
         (the published 3e-2 saturates tanh with some bits wrong for good), 3e-4 for 60,000 steps
         for a stack. For noisy cues it takes Adam for 3,000 steps, at a rate that lets a neuron's
         field change by 1.2 in a step, or by 2.1 if binary memories unroll several updates; for
-        clean cues Adam takes 1,000 steps, and 0.6.
+        clean cues Adam takes 1,000 steps, and 0.6. The loss is the squared error on clean cues and
+        of grey patterns; the cubic one of binary patterns on noisy cues, or the logistic one in a
+        single layer that returns them in one update.
     batch : float
         Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
@@ -59,16 +59,8 @@ class AdaptiveMemory(AssociativeMemory):
 
     Attributes
     ----------
-    loss_ : float
-        Mean loss per output when training stopped.
-    steps_ : int
-        Steps taken.
-
-    Notes
-    -----
-    Clean cues are trained by the published loss, the square of tanh's error, and so are noisy ones
-    with ``activation="tanh"``. Binary patterns on noisy cues take its third power; in a single
-    layer that returns them in one update, the logistic loss of the margin (`training.Recipe`).
+    loss_, steps_ : float, int
+        Mean loss per output when training stopped, and the steps taken.
     """
 
     def __init__(
@@ -107,20 +99,19 @@ class AdaptiveMemory(AssociativeMemory):
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
-        several = isinstance(self.cue_noise, tuple | list | np.ndarray)
-        pair = self.cue_noise if several else [self.cue_noise] * 2
-        if len(pair) != 2:
+        if not isinstance(self.cue_noise, tuple | list | np.ndarray):
+            return self.cue_noise, self.cue_noise
+        if len(self.cue_noise) != 2:
             raise ValueError(
                 f"cue_noise={self.cue_noise!r} must be a number, or a pair of the first level and "
                 "the last, such as (0.1, 0.0)"
             )
-        return tuple(pair)
+        return tuple(self.cue_noise)
 
     def recipe(self, limits):
         """The `training.Recipe` within a list of WeightLimits; None takes the library's values."""
         noisy, binary = any(self.noise_levels()), self.activation == "sign"
-        default = "adam" if noisy else "rmsprop"
-        optimizer = default if self.optimizer is None else self.optimizer
+        optimizer = self.optimizer or ("adam" if noisy else "rmsprop")
         if optimizer == "adam":
             # A sign-like step moves a field by the rate times the number of working inputs.
             inputs = max((limit.working.sum(axis=1).mean() for limit in limits), default=1.0)
@@ -129,9 +120,7 @@ class AdaptiveMemory(AssociativeMemory):
             rate = field_step / max(inputs, 1.0)
         else:
             rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
-        # A single layer with one update trains best on the logistic margin, other binary memories
-        # on the third power of the error (chosen by experiment, notebook 07).
-        alone = not self.hidden and self.unroll == 1
+        alone = not self.hidden and self.unroll == 1  # the losses are chosen by experiment
         loss = ("logistic" if alone else "cubic") if noisy and binary else "squared"
         return Recipe(
             optimizer=optimizer,
@@ -253,22 +242,10 @@ def _learn_batch(memories, patterns, limits):
 
 
 def descend(memories, patterns, weights, limits, rngs):
-    """Train the effective weights (gain times weight) of R adaptive memories as one batch.
+    """Train the effective weights (gain times weight) of R memories that differ in their seed.
 
-    Parameters
-    ----------
-    memories : sequence of AdaptiveMemory
-        They differ in their seed alone.
-    patterns : array (R, P, N)
-    weights : list of arrays (R, n_out, n_in)
-        Where each layer starts.
-    limits : sequence of R lists of WeightLimits
-    rngs : list of numpy.random.Generator
-        Each draws the cues and the batches of one memory.
-
-    Returns
-    -------
-    training.Trained
+    Each stores its own of the patterns (R, P, N) within its own list of WeightLimits; its generator
+    draws cues and batches. Every layer starts from an array (R, n_out, n_in) of ``weights``.
     """
     first, count, shown = memories[0], patterns.shape[1], itertools.count()
     recipe, size = first.recipe(limits[0]), first.patterns_per_step(count)
@@ -292,12 +269,8 @@ def descend(memories, patterns, weights, limits, rngs):
 
 def _effective_bounds(limits, loss):
     """Least and greatest effective weights (R, n_out, n_in) of one layer of R memories."""
-    gains = [readout_gain(limit, loss) for limit in limits]
-    low, high = (
-        np.stack([gain * getattr(limit, end) for gain, limit in zip(gains, limits, strict=True)])
-        for end in ("low", "high")
-    )
-    return low, high
+    gains = np.array([readout_gain(limit, loss) for limit in limits])[:, None, None]
+    return gains * [limit.low for limit in limits], gains * [limit.high for limit in limits]
 
 
 def initial_weights(shape, rng):

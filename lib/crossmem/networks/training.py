@@ -157,18 +157,16 @@ class Trainer:
     targets : array (R, P, N)
         Patterns that each network must return.
     weights : list of arrays (R, n_out, n_in)
-        Initial effective weights, one array per layer; they are copied.
+        Initial effective weights of each layer; they are copied.
     limits : list of (low, high) pairs of arrays (R, n_out, n_in), or of None
-        Bounds of the effective weights of each layer.
+        Bounds of the effective weights.
     biases : list of arrays (R, n_out), or None
         Initial biases; None trains without.
     recipe : Recipe
-    corrupt : callable or None
-        ``corrupt(targets, out)`` writes fresh cues into ``out`` before each step; None shows the
-        clean patterns, which is the published training.
-    draw : callable or None
-        ``draw()`` returns which patterns each network sees in the next step, an array (R, B) of
-        int; None shows all of them in every step, which is the published training.
+    corrupt, draw : callable or None
+        Before each step ``draw()`` returns which patterns each network sees, an array (R, B) of
+        int, and ``corrupt(targets, out)`` writes fresh cues of them into ``out``. Without both, all
+        patterns are shown as they are, which is the published training.
     """
 
     def __init__(self, targets, weights, limits, biases, recipe, corrupt=None, draw=None):
@@ -326,22 +324,16 @@ def train(targets, weights, *, limits, recipe, biases=None, corrupt=None, draw=N
                 )
             done = (losses < recipe.tolerance) | last
             if done.any():
-                _collect(result, trainer, running, done, losses, step)
+                ended, trained = running[done], trainer.weights + trainer.biases
+                for array, own in zip(result.weights + result.biases, trained, strict=True):
+                    array[ended] = own.value[done]
+                result.losses[ended], result.steps[ended] = losses[done], step
                 running = running[~done]
                 if not len(running):
                     break
                 trainer.keep(~done)
         trainer.descend(recipe.rate(step))
     return result
-
-
-def _collect(result, trainer, running, done, losses, step):
-    """Copy the networks that have finished from the trainer into the result."""
-    kept, trained = result.weights + result.biases, trainer.weights + trainer.biases
-    for array, parameter in zip(kept, trained, strict=True):
-        array[running[done]] = parameter.value[done]
-    result.losses[running[done]] = losses[done]
-    result.steps[running[done]] = step
 
 
 def _single(array):

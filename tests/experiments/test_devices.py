@@ -104,3 +104,10 @@ def test_products_follow_ohm_and_kirchhoff():
 def test_the_same_seed_gives_the_same_result():
     first, second = (devices.products(neurons=8, inputs=2, seed=3)["measured"] for _ in range(2))
     assert (first.values == second.values).all()
+
+
+def test_pulses_are_counted_for_every_device():
+    pulses = devices.pulse_counts(devices=500)
+    assert int(pulses["devices"].sum()) == 500
+    assert pulses["pulses"].values.tolist() == list(range(pulses.sizes["pulses"]))
+    assert pulses["devices"][0] < 50 and pulses.sizes["pulses"] <= DeviceModel().max_pulses + 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crossmem.experiments import Setup, Training, speed
+from crossmem.labels import labelled
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
 
 RECIPES = {
@@ -258,3 +259,18 @@ def test_threads_are_restored():
     with speed.one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_a_batch_gets_the_iterations_of_the_chip(monkeypatch):
+    asked = []
+
+    def seconds(setup, *, batch, most, repeats):
+        asked.append((setup.hidden, batch, most, repeats))
+        return labelled([2.0, 1.0], "s", "time", way=["one cue", "batch"])
+
+    monkeypatch.setattr(speed, "recall_seconds", seconds)
+    charged = labelled([2.0, 2.1], "1", "iterations", width=[0, 8])
+    found = speed.processor_costs(Setup(neurons=16), charged, batch=9, repeats=3, watts=15)
+    assert asked == [((), 9, 2, 3), ((8,), 9, 3, 3)]
+    assert found["iterations"].values.tolist() == [2, 3]
+    assert found["energy"].sel(width=8, way="one cue") == 30

@@ -166,7 +166,7 @@ def test_figures_of_the_paper_scale_are_linked_and_stand_below_the_quick_ones(fo
     started(scale="paper").figure(figure, "3g", alt="Five [grey] curves.")
     assert shown[0].data == r"![Five \[grey\] curves.](../figures/paper/3g.png)"
     quick = started()
-    quick.figure(figure, "3g", alt="Five curves, quick.")
+    quick.figure(figure, "3g", alt="Five curves,\nquick.")
     own, told, below = shown[1:]
     assert own.data == (quick.output / "3g.png").read_bytes()
     assert own.alt == "Five curves, quick."

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossmem.workbook.tables import interval, markdown, text
+from crossmem.workbook.tables import interval, markdown, span, text
 
 
 def test_a_table_is_markdown():
@@ -35,6 +35,7 @@ def test_a_column_has_its_format_for_numbers_only():
         (np.float32(2.5), "2.5"),
         (np.array(2.5), "2.5"),
         (np.nan, "–"),
+        (np.array(np.nan), "–"),
         (None, "–"),
     ],
 )
@@ -45,6 +46,11 @@ def test_numbers_have_three_digits_and_counts_all(value, shown):
 def test_an_interval_stands_behind_its_number():
     assert interval(1.9527, 1.9212, 1.988) == "1.95 [1.92, 1.99]"
     assert interval(0.5, 0.25, 0.75, ".0%") == "50% [25%, 75%]"
+
+
+def test_a_span_goes_from_the_least_to_the_greatest():
+    assert span([3.14159, 1.5, 2]) == "1.5 to 3.14"
+    assert span(np.array([[8.21], [1.53]]), ".1f") == "1.5 to 8.2"
 
 
 def test_rows_and_formats_fit_the_columns():

@@ -13,7 +13,7 @@ import xarray as xr
 import yaml
 
 from crossmem.checks import check_choice, check_count, check_even, check_not_negative, nearest
-from crossmem.labels import describe
+from crossmem.labels import describe, quantity
 
 #: Ways to drive the lines of the chip; see `recall_cost`.
 SCHEMES = ("synchronous", "asynchronous", "line-holding")
@@ -112,7 +112,7 @@ def typical(costs):
 
 def ranges(costs):
     """Both ends of each constant: dict of Cost -> dict of DataArray along ``end``, low and high."""
-    ends = xr.Variable("end", ["low", "high"])
+    ends = quantity(["low", "high"], "1", "end of the range that all constants are at", "end")
     return {key: xr.DataArray([c.low, c.high], {"end": ends}) for key, c in costs.items()}
 
 

@@ -170,6 +170,23 @@ def programming_error(*, neurons, weights, seed):
     }
 
 
+def pulse_counts(*, devices):
+    """Write fresh cells to targets spread evenly over all conductances, and count the pulses.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``devices``, how many took a number of ``pulses``.
+    """
+    device, rng = DeviceModel(), generator(0, "pulses")
+    targets = rng.uniform(0, device.g_max, devices)
+    counts = np.bincount(device.write_and_verify(targets, 0.0, rng).pulses)
+    pulses = (np.arange(len(counts)), "1", "pulses")
+    return _labelled(counts, "devices", "devices by pulses", pulses=pulses).to_dataset(
+        name="devices"
+    )
+
+
 def products(*, neurons, inputs, seed):
     """Drive a programmed chip with random voltages and measure the currents (Ohm, Kirchhoff).
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
 from crossmem.experiments.torch_loop import TorchMemory, has_torch, one_thread
-from crossmem.labels import labelled, quantity
+from crossmem.labels import describe, labelled, quantity
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
 from crossmem.networks.base import check_limits
 from crossmem.networks.network import cosine
@@ -388,3 +388,37 @@ def recall_seconds(setup, *, batch, most, repeats):
             shortest = [best_seconds(recall, repeats) for recall in recalls]
             seconds.append(sum(shortest) / sum(map(len, groups)))
     return labelled(seconds, "s", "time per recall on one processor core", way=list(ways))
+
+
+def processor_costs(setup, charged, *, batch, repeats, watts):
+    """Time and energy of a recall on this processor, in networks of several widths.
+
+    Parameters
+    ----------
+    setup : Setup
+        Of a single layer; the other networks differ from it in their hidden layer.
+    charged : DataArray (width,)
+        Iterations of each network on average, 0 for the single layer; a batch gets as many,
+        rounded up.
+    batch, repeats : int
+        As in `recall_seconds`.
+    watts : float
+        Power of the processor.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``seconds`` and ``energy`` (width, way), and ``iterations`` of the batch (width,).
+    """
+    limits, seconds = [math.ceil(mean) for mean in charged.values], []
+    for width, most in zip(charged["width"].values.tolist(), limits, strict=True):
+        network = setup.at(layers=2, width=width) if width else setup
+        seconds.append(recall_seconds(network, batch=batch, most=most, repeats=repeats))
+    cpu = xr.concat(seconds, charged["width"].variable).to_dataset(name="seconds")
+    cpu = cpu.assign(energy=cpu["seconds"] * watts, iterations=("width", limits))
+    return describe(
+        cpu,
+        energy=("J", "energy per recall at the stated power"),
+        iterations=("1", "iterations of the batch: the chip's mean number, rounded up"),
+        way=("1", "cues recalled at once"),
+    )

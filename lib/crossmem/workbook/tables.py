@@ -3,6 +3,8 @@
 import math
 from numbers import Integral, Real
 
+import numpy as np
+
 from crossmem.checks import nearest
 
 
@@ -47,11 +49,11 @@ def markdown(rows, columns, formats=None):
 
 def text(value, form=None):
     """A cell: a text as it is, a number in a format or in three significant digits."""
+    value = value.item() if hasattr(value, "item") else value  # an array of a single number
     if value is None or (isinstance(value, Real) and math.isnan(value)):
         return "–"
     if isinstance(value, str):
         return value
-    value = value.item() if hasattr(value, "item") else value  # an array of a single number
     if form:
         return format(value, form)
     if isinstance(value, Integral):
@@ -63,6 +65,11 @@ def text(value, form=None):
 def interval(mean, low, high, form=None):
     """A number with its interval, such as "1.95 [1.92, 1.99]"."""
     return f"{text(mean, form)} [{text(low, form)}, {text(high, form)}]"
+
+
+def span(values, form=None):
+    """The least and the greatest of some numbers, such as "1.5 to 8.2"."""
+    return f"{text(np.min(values), form)} to {text(np.max(values), form)}"
 
 
 def _escaped(cell):

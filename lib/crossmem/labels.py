@@ -21,6 +21,8 @@ COORDINATES = {
     "rule": ("1", "learning rule"),
     "source": ("1", "origin of the patterns"),
     "outcome": ("1", "where the recall ends"),
+    "plan": ("1", "order of the updates, and the lines"),
+    "stop": ("1", "when recall ends"),
     "level": ("1", "corruption of the cue"),
     "criterion": ("1", "success criterion"),
     "optimizer": ("1", "optimiser of the training"),

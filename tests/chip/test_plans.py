@@ -1,20 +1,24 @@
 """Costs of simulated recalls: by hand from their counts, and as saved with the paper's figures."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from crossmem.chip.costs import layer_shapes, load_costs, recall_cost, saving, typical
+from crossmem.chip.costs import Chip, layer_shapes, load_costs, recall_cost, saving, typical
 from crossmem.chip.plans import (
     PLANS,
     STOPS,
+    costs_by_size,
+    costs_by_width,
     extrapolated,
+    over_synchronous,
     plan_cost,
-    plan_costs,
     sweeps_for_saving,
+    sweeps_per_iteration,
 )
 from crossmem.storage import load_dataset
 
@@ -60,17 +64,16 @@ def test_a_plan_takes_its_own_counts(counted, constants, plan, stop, scheme, upd
     assert "masked_fraction" not in found.coords
 
 
-def test_plans_and_stops_become_dimensions(counted, constants):
-    shapes = layer_shapes(16, 4)
-    table = plan_costs(counted, shapes, constants)
-    assert table["energy"].dims == ("plan", "stop", "seed", "component")
-    for plan in PLANS:
-        for stop in STOPS:
-            one = plan_cost(counted, plan, shapes, constants, stop=stop)
-            assert one.equals(table.sel(plan=plan, stop=stop, drop=True))
+def test_networks_plans_and_stops_become_dimensions(counted, constants):
+    networks = xr.concat([counted, counted + 1], xr.Variable("width", [0, 4]))
+    table = costs_by_width(networks, 16, constants)
+    assert table["energy"].dims == ("width", "plan", "stop", "seed", "component")
+    for width, plan, stop in product((0, 4), PLANS, STOPS):
+        network = networks.sel(width=width, drop=True)
+        one = plan_cost(network, plan, layer_shapes(16, width), constants, stop=stop)
+        assert one.equals(table.sel(width=width, plan=plan, stop=stop, drop=True))
     assert all({"units", "long_name"} <= table[name].attrs.keys() for name in ("plan", "stop"))
-    few = plan_costs(counted, shapes, constants, plans=["sweeps"], stops=["last change"])
-    assert few.sizes["plan"] == few.sizes["stop"] == 1
+    assert costs_by_width(networks, 16, constants, stops=["last change"]).sizes["stop"] == 1
 
 
 def test_unknown_plans_and_stops(counted, constants):
@@ -108,8 +111,45 @@ def test_the_committed_costs_follow_from_the_committed_counts(constants):
     schemes, costs = (load_dataset(paper / f"05_{name}.nc") for name in ("schemes", "costs"))
     neurons = json.loads(costs.attrs["parameters"])["neurons"]
     counted = schemes.sel(masked_fraction=0.0, n_patterns=costs["n_patterns"])
-    for width in costs["width"].values.tolist():
-        shapes = layer_shapes(neurons, width)
-        found = plan_costs(counted.sel(width=width), shapes, constants)
-        for name in ("count", "energy", "latency"):
-            np.testing.assert_array_equal(found[name], costs[name].sel(width=width))
+    found = costs_by_width(counted, neurons, constants)
+    for name in ("count", "energy", "latency"):
+        np.testing.assert_array_equal(found[name], costs[name])
+
+
+@pytest.fixture
+def networks(counted):
+    """A single layer and a stack that rests in twice the updates, with means over the seeds."""
+    means = counted.mean("seed")
+    return xr.concat([means, 2 * means], xr.Variable("width", [0, 4]))
+
+
+def test_ratios_to_synchronous_recall(networks, constants):
+    costs = costs_by_width(networks, 16, constants)
+    ratios = over_synchronous(costs, width=0)
+    at = {"plan": "sweeps", "stop": "known to rest"}
+    slow = costs.sel(at, drop=True).sel(width=0)
+    fast = costs.sel(stop="known to rest", plan="synchronous", width=4)
+    found, expected = ratios.sel(at, drop=True).sel(width=4), saving(slow, fast)
+    assert found["energy"] == pytest.approx(expected.energy)
+    assert found["latency"] == expected.latency
+    assert found["saved"] == pytest.approx(100 * expected.latency_saved)
+    own = ratios["energy"].sel(plan="synchronous", width=0)
+    assert (own == 1).all()
+
+
+def test_sweeps_per_iteration_of_each_network(networks):
+    found = sweeps_per_iteration(networks)["updates"].sel(scheme="random draws")
+    assert found.values == pytest.approx([5.75 / 2.5, 5.75 / 5])
+
+
+def test_costs_at_every_size(counted, constants):
+    sizes = xr.concat([counted, counted + 1], xr.Variable("neurons", [16, 64]))
+    sizes = xr.concat([sizes, sizes], xr.Variable("layers", [1, 2]))
+    strip = Chip(idle_strips_driven=False)
+    wirings = {"sweeps": ("sweeps", None), "one strip": ("sweeps", strip)}
+    table = costs_by_size(sizes, [16, 256], constants, wirings)
+    assert table["energy"].dims == ("layers", "plan", "neurons", "seed", "component")
+    assert table["plan"].values.tolist() == list(wirings)
+    counts = extrapolated(sizes.sel(layers=2, drop=True), 256)
+    one = plan_cost(counts, "sweeps", layer_shapes(256, 128), constants, chip=strip)
+    assert one.equals(table.sel(layers=2, plan="one strip", neurons=256, drop=True))

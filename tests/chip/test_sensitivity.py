@@ -1,15 +1,16 @@
 """Ratios of costs over the ranges of the constants, against every corner and values by hand."""
 
-from functools import partial
 from itertools import product
 from math import isnan
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from crossmem.chip.costs import (
     UNITS,
+    Chip,
     layer_shapes,
     line_share,
     load_costs,
@@ -19,15 +20,17 @@ from crossmem.chip.costs import (
 from crossmem.chip.sensitivity import (
     ENERGY_GROUPS,
     TIME_GROUPS,
-    cost_ratio,
+    plan_ratio,
+    plan_sensitivity,
     ratio_range,
-    sensitivity,
     tornado,
     value_for,
 )
 from crossmem.storage import save_dataset
 
 TABLE = Path(__file__).resolve().parents[2] / "params" / "costs.yaml"
+ONE = xr.DataArray(np.ones((2, 2)), {"width": [0, 16], "scheme": ["synchronous", "asynchronous"]})
+COUNTED = xr.Dataset({"updates": ONE, "changes": 0 * ONE})  # one update of the whole state
 
 
 @pytest.fixture
@@ -35,14 +38,9 @@ def costs():
     return load_costs(TABLE)
 
 
-def sweep_ratio(neurons, shapes=None, quantity="energy"):
-    """One sweep in the single layer over one iteration, in it or in other layers."""
-    single = layer_shapes(neurons)
-    return cost_ratio(
-        partial(recall_cost, single, "asynchronous", neurons),
-        partial(recall_cost, shapes or single, "synchronous", 1),
-        quantity,
-    )
+def sweep_ratio(neurons, width=0, quantity="energy"):
+    """One sweep in the single layer over one iteration, in it or in a network."""
+    return plan_ratio(COUNTED, "sweeps", neurons, width, quantity=quantity)
 
 
 def test_bars_of_a_tornado(costs):
@@ -70,8 +68,6 @@ def test_value_for_a_published_ratio(costs):
     assert value_for(lambda values: values["adc_energy"], 44, costs, "adc_energy") == 44
     assert isnan(value_for(ratio, 100, costs, "adc_energy"))
     assert isnan(value_for(ratio, ratio(typical(costs)), costs, "adc_time"))
-    with pytest.raises(ValueError, match="constant='adc'.*mean 'adc_"):
-        value_for(ratio, 2, costs, "adc")
 
 
 def test_ratio_range_covers_every_corner(costs):
@@ -94,29 +90,39 @@ def test_several_ratios_have_a_range_each(costs):
     assert list(most) == [costs[key].high, -costs[key].low]
 
 
-@pytest.mark.parametrize(
-    ("shapes", "expected"), [(layer_shapes(64), 64), (layer_shapes(64, 16), 32)]
-)
-def test_latency_ratios_have_no_range(costs, shapes, expected):
+@pytest.mark.parametrize(("width", "expected"), [(0, 64), (16, 32)])
+def test_latency_ratios_have_no_range(costs, width, expected):
     """An iteration of each layer takes as long as a step of one, whatever the constants."""
     times = [[key] for key in ("read_time", "drive_time", "adc_time", "digital_time")]
-    ratio = sweep_ratio(64, shapes, "latency")
+    ratio = sweep_ratio(64, width, "latency")
     for groups in (times, TIME_GROUPS):
         assert ratio_range(ratio, costs, groups) == pytest.approx((expected, expected))
 
 
+def test_a_plan_on_another_chip(costs):
+    """A converter for the tile makes the two columns of a step one after the other, or all 64."""
+    shared, values = Chip(conversions_per_adc=64), typical(costs)
+    found = plan_ratio(COUNTED, "sweeps", 64, quantity="latency_saved", chip=shared)(values)
+    slow, fast = (
+        recall_cost([(64, 64)], scheme, updates, values, chip=shared)["latency"]
+        for scheme, updates in (("asynchronous", 64), ("synchronous", 1))
+    )
+    assert found == pytest.approx(float(1 - fast / slow))
+
+
 def test_sensitivity_joins_all_of_it(costs, tmp_path):
-    costs = {key: costs[key] for key in UNITS}
-    ratio = sweep_ratio(64)
-    table = sensitivity(ratio, costs, published=2.68)
-    bars = tornado(ratio, costs)
+    ratio = sweep_ratio(64, 16)
+    table = plan_sensitivity(COUNTED, 64, 16, costs, published=2.68)
+    recall = {key: costs[key] for key in UNITS}
+    bars = tornado(ratio, recall)
     for name in ("at_low", "at_high"):
-        assert (table[name] == bars[name].sel(constant=list(costs))).all()
+        assert (table[name] == bars[name].sel(constant=list(UNITS))).all()
     needed = table["needed"].sel(constant="adc_energy")
-    assert needed == value_for(ratio, 2.68, costs, "adc_energy")
-    np.testing.assert_array_equal(table["extremes"], ratio_range(ratio, costs, ENERGY_GROUPS))
+    np.testing.assert_equal(float(needed), value_for(ratio, 2.68, recall, "adc_energy"))
+    np.testing.assert_array_equal(table["extremes"], ratio_range(ratio, recall, ENERGY_GROUPS))
     assert table["extremes"][0] < table["at_low"].min()
     assert isnan(table["needed"].sel(constant="adc_time"))
-    assert np.isnan(sensitivity(ratio, costs)["needed"]).all()
+    assert table["latency_extremes"].values.tolist()[0] == pytest.approx([32, 32])
+    assert np.isnan(plan_sensitivity(COUNTED, 64, 0, costs)["needed"]).all()
     assert all({"units", "long_name"} <= v.attrs.keys() for v in table.variables.values())
     save_dataset(table, tmp_path / "table.nc")

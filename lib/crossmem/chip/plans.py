@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import xarray as xr
 
 from crossmem.checks import check_choice
-from crossmem.chip.costs import recall_cost
+from crossmem.chip.costs import layer_shapes, recall_cost
 from crossmem.labels import describe
 
 
@@ -39,12 +40,10 @@ def plan_cost(counted, plan, shapes, constants, *, stop="known to rest", chip=No
     counted : Dataset
         Updates of the whole state, ``updates`` until known to rest and ``moving`` until the last
         change, and ``changes`` of single neurons, along ``scheme`` and any other dimensions.
-    plan : str
-        Key of `PLANS`.
+    plan, stop : str
+        Keys of `PLANS` and `STOPS`.
     shapes, constants, chip
         As in `recall_cost`.
-    stop : str
-        Key of `STOPS`.
 
     Returns
     -------
@@ -52,29 +51,39 @@ def plan_cost(counted, plan, shapes, constants, *, stop="known to rest", chip=No
         As of `recall_cost`, along the other dimensions of ``counted``.
     """
     order, scheme = PLANS[check_choice(plan, "plan", PLANS)]
-    updates = counted[STOPS[check_choice(stop, "stop", STOPS)]]
+    counted = counted.sel(scheme=order).reset_coords(drop=True)
     steps = 1 if order == "synchronous" else shapes[0][1]
-    updates, changes = (
-        values.sel(scheme=order).reset_coords(drop=True)
-        for values in (updates * steps, counted["changes"])
-    )
-    changed = changes if scheme == "line-holding" else 0
+    updates = counted[STOPS[check_choice(stop, "stop", STOPS)]] * steps
+    changed = counted["changes"] if scheme == "line-holding" else 0
     return recall_cost(shapes, scheme, updates, constants, changed=changed, chip=chip)
 
 
-def plan_costs(counted, shapes, constants, *, plans=PLANS, stops=STOPS, chip=None):
-    """`plan_cost` of several plans and rules for the end, along new first dimensions of theirs."""
-    found = [
-        xr.concat(
-            [plan_cost(counted, plan, shapes, constants, stop=stop, chip=chip) for stop in stops],
-            xr.Variable("stop", list(stops)),
-        )
-        for plan in plans
-    ]
-    result = xr.concat(found, xr.Variable("plan", list(plans)))
-    return describe(
-        result, plan=("1", "order of the updates, and the lines"), stop=("1", "when recall ends")
-    )
+def costs_by_width(counted, neurons, constants, *, stops=STOPS):
+    """`plan_cost` of all plans and of rules for the end in the networks along ``width``.
+
+    Parameters
+    ----------
+    counted : Dataset
+        As in `plan_cost`, along ``width`` too, 0 for the single layer.
+    neurons : int
+        Visible neurons.
+    constants : dict
+        As in `recall_cost`.
+    stops : sequence of str
+        Keys of `STOPS`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `plan_cost`, with first dimensions ``width``, ``plan`` and ``stop``.
+    """
+    found = []
+    for width, plan, stop in product(counted["width"].values.tolist(), PLANS, stops):
+        network, shapes = counted.sel(width=width), layer_shapes(neurons, width)
+        cost = plan_cost(network, plan, shapes, constants, stop=stop)
+        found.append(cost.expand_dims(width=[width], plan=[plan], stop=[stop]))
+    orders = {"width": counted["width"].variable, "plan": list(PLANS), "stop": list(stops)}
+    return describe(xr.combine_by_coords(found).sel(orders).assign_coords(orders))
 
 
 def extrapolated(counted, neurons):
@@ -88,6 +97,45 @@ def extrapolated(counted, neurons):
     known = check_choice(min(neurons, largest), "neurons", simulated)
     counted = counted.sel(neurons=known, drop=True)
     return counted.assign(changes=counted["changes"] * max(neurons / largest, 1))
+
+
+def costs_by_size(counted, neuron_counts, constants, wirings):
+    """Costs of recalls in networks of several sizes, a single layer and a stack as large.
+
+    Parameters
+    ----------
+    counted : Dataset
+        As in `extrapolated`, along ``layers`` too, which are 1 or 2.
+    neuron_counts : list of int
+        Numbers for `extrapolated`. The hidden layer has half as many neurons.
+    constants : dict
+        As in `recall_cost`.
+    wirings : dict of str to (str, Chip or None)
+        By a name, a key of `PLANS` and the chip.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `plan_cost`, with first dimensions ``layers``, ``plan`` (the names) and ``neurons``.
+    """
+    found = []
+    for layers, (name, (plan, chip)), n in product(
+        counted["layers"].values.tolist(), wirings.items(), neuron_counts
+    ):
+        shapes = layer_shapes(n, n // 2 if layers == 2 else 0)
+        at_size = extrapolated(counted.sel(layers=layers), n)
+        cost = plan_cost(at_size, plan, shapes, constants, chip=chip)
+        found.append(cost.expand_dims(layers=[layers], plan=[name], neurons=[n]))
+    return describe(xr.combine_by_coords(found).sel(plan=list(wirings), neurons=neuron_counts))
+
+
+def sweeps_per_iteration(counted):
+    """Updates of the single layer in each order for one iteration of each network.
+
+    Takes a Dataset as in `costs_by_width` and returns one with ``updates`` and ``moving``.
+    """
+    counts = counted[["updates", "moving"]]
+    return counts.sel(width=0, drop=True) / counts.sel(scheme="synchronous", drop=True)
 
 
 def sweeps_for_saving(saved, neurons, layers=1):
@@ -105,7 +153,7 @@ def over_synchronous(costs, **baseline):
     Parameters
     ----------
     costs : Dataset
-        ``energy`` and ``latency``, as of `plan_costs`, along ``plan`` and the other dimensions.
+        As of `costs_by_width` or `costs_by_size`.
     **baseline
         The network of the plans, such as ``width=0``.
 
@@ -115,14 +163,10 @@ def over_synchronous(costs, **baseline):
         Ratios of ``energy`` and ``latency``, and ``saved``, the percentage of the time of a plan
         that synchronous recall saves; along the dimension of the networks, and ``plan``.
     """
-    energy, latency = costs["energy"].sum("component"), costs["latency"]
-    found = {
-        name: values.sel(baseline, drop=True) / values.sel(plan="synchronous", drop=True)
-        for name, values in (("energy", energy), ("latency", latency))
-    }
-    found["saved"] = 100 * (1 - 1 / found["latency"])
+    costs = xr.Dataset({"energy": costs["energy"].sum("component"), "latency": costs["latency"]})
+    found = costs.sel(baseline, drop=True) / costs.sel(plan="synchronous", drop=True)
     return describe(
-        xr.Dataset(found),
+        found.assign(saved=100 * (1 - 1 / found["latency"])),
         energy=("1", "energy over that of synchronous recall"),
         latency=("1", "time over that of synchronous recall"),
         saved=("%", "time that synchronous recall saves"),

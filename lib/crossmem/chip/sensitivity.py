@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from itertools import product
-from math import isnan, nan
+from math import nan
 
 import numpy as np
 import xarray as xr
 from scipy.optimize import brentq
 
-from crossmem.checks import check_choice
-from crossmem.chip.costs import saving, typical
-from crossmem.labels import describe
+from crossmem.chip.costs import UNITS, layer_shapes, saving, typical
+from crossmem.chip.plans import plan_cost
+from crossmem.labels import describe, quantity
 
 #: Constants of a recall's energy that occur in one product only, the energy of one kind of event.
 ENERGY_GROUPS = (
@@ -26,15 +26,33 @@ ENERGY_GROUPS = (
 TIME_GROUPS = (("drive_time",), ("read_time", "adc_time", "digital_time"))
 
 
-def cost_ratio(baseline, chosen, quantity="energy"):
-    """A ratio of two costs as a function of the constants.
+def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None):
+    """A plan in the single layer over synchronous recall in a network, by the constants.
 
-    ``baseline`` and ``chosen`` take a dict of constants and return a result of `recall_cost`;
-    ``quantity`` is a field of `costs.Saving`. The function returns a float.
+    Parameters
+    ----------
+    counted : Dataset
+        Mean counts as in `plans.plan_cost`, along ``scheme`` and ``width``, 0 for the single layer.
+    plan : str
+        Key of `plans.PLANS`.
+    neurons, width : int
+        Visible neurons, and hidden ones of the network that recalls synchronously.
+    quantity : str
+        Field of `costs.Saving`.
+    chip : costs.Chip, optional
+
+    Returns
+    -------
+    callable
+        From a dict of constants to a float.
     """
 
     def ratio(constants):
-        return getattr(saving(baseline(constants), chosen(constants)), quantity)
+        costs = [
+            plan_cost(counted.sel(width=w), name, layer_shapes(neurons, w), constants, chip=chip)
+            for w, name in ((0, plan), (width, "synchronous"))
+        ]
+        return getattr(saving(*costs), quantity)
 
     return ratio
 
@@ -43,60 +61,35 @@ def tornado(ratio, costs):
     """A ratio at the low and high end of each constant, the others at their typical value.
 
     ``ratio`` takes a dict of constants and returns a number; ``costs`` is a dict of `Cost`.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``at_low`` and ``at_high`` along ``constant``, widest bar first, and ``at_typical``.
+    Returns a Dataset: ``at_low`` and ``at_high`` along ``constant``, widest bar first, and
+    ``at_typical``.
     """
-    middle = typical(costs)
-    at_low = {key: float(ratio(middle | {key: cost.low})) for key, cost in costs.items()}
-    at_high = {key: float(ratio(middle | {key: cost.high})) for key, cost in costs.items()}
-    order = sorted(costs, key=lambda key: -abs(at_high[key] - at_low[key]))
-    result = xr.Dataset(
-        {
-            "at_low": ("constant", [at_low[key] for key in order]),
-            "at_high": ("constant", [at_high[key] for key in order]),
-            "at_typical": float(ratio(middle)),
-        },
-        coords={"constant": order},
-    )
-    return describe(
-        result,
-        at_low=("1", "ratio with the constant at its low end"),
-        at_high=("1", "ratio with the constant at its high end"),
-        at_typical=("1", "ratio with every constant at its typical value"),
-        constant=("1", "constant that is varied"),
-    )
+    middle, bars = typical(costs), {}
+    for end in ("low", "high"):
+        found = [float(ratio(middle | {key: getattr(cost, end)})) for key, cost in costs.items()]
+        meaning = f"ratio with the constant at its {end} end"
+        bars[f"at_{end}"] = quantity(found, "1", meaning, "constant")
+    meaning = "ratio with every constant at its typical value"
+    bars["at_typical"] = quantity(float(ratio(middle)), "1", meaning)
+    names = quantity(list(costs), "1", "constant that is varied", "constant")
+    result = xr.Dataset(bars, {"constant": names})
+    return result.sortby(-abs(result["at_high"] - result["at_low"]))
 
 
 def value_for(ratio, goal, costs, key):
     """Value of one constant at which a ratio of costs reaches a goal, the others typical.
 
     Each cost rises with each constant as a linear function of it or of its square, so that a ratio
-    of two either rises or falls over the whole range: there is one such value or none.
-
-    Parameters
-    ----------
-    ratio, costs
-        As in `tornado`.
-    goal : float
-    key : str
-        The constant; a ValueError if the table lacks it.
-
-    Returns
-    -------
-    float
-        In the unit of the constant; NaN if no value from its low to its high end reaches the goal.
+    of two either rises or falls over the whole range: there is one such value, in the unit of the
+    constant, or none, which is NaN.
     """
-    check_choice(key, "constant", costs)
     middle, low, high = typical(costs), costs[key].low, costs[key].high
 
     def excess(value):
         return float(ratio(middle | {key: value})) - goal
 
     at_low, at_high = excess(low), excess(high)
-    if at_low == at_high or at_low * at_high > 0:
+    if at_low == at_high or not at_low * at_high <= 0:
         return nan
     return brentq(excess, low, high)
 
@@ -130,31 +123,39 @@ def ratio_range(ratio, costs, groups):
     return np.min(found, axis=0), np.max(found, axis=0)
 
 
-def sensitivity(ratio, costs, groups=ENERGY_GROUPS, published=nan):
-    """How a ratio depends on each constant and on all, and where a published ratio would hold.
+def plan_sensitivity(counted, neurons, width, costs, *, published=nan):
+    """How the ratios of sweeps in the single layer to a network depend on the constants.
 
     Parameters
     ----------
-    ratio, costs, groups
-        As in `ratio_range`.
+    counted, neurons, width
+        As in `plan_ratio`.
+    costs : dict of Cost
     published : float, optional
-        The value that the constants may explain.
+        Energy ratio that the constants may explain.
 
     Returns
     -------
     xarray.Dataset
-        `tornado` in the order of the table; by constant, the value ``needed`` for the published
-        ratio (`value_for`), NaN if there is none; ``extremes`` along ``end`` (`ratio_range`).
+        `tornado` of the energy ratio; by constant, the value ``needed`` for the published one
+        (`value_for`); ``extremes`` along ``end`` (`ratio_range`); ``latency_extremes`` along
+        ``latency_plan`` too: sweeps with lines driven anew, and held.
     """
+    costs = {key: costs[key] for key in UNITS}  # a recall writes nothing
+    ratio, held = plan_ratio(counted, "sweeps", neurons, width), ["sweeps", "sweeps, lines held"]
+    times = [plan_ratio(counted, plan, neurons, width, quantity="latency") for plan in held]
+    anywhere = "every constant anywhere in its range"
     result = tornado(ratio, costs).sel(constant=list(costs))
-    needed = [nan if isnan(published) else value_for(ratio, published, costs, key) for key in costs]
-    result["needed"] = ("constant", needed)
-    result["extremes"] = ("end", list(ratio_range(ratio, costs, groups)))
-    result["published"] = published
+    result["needed"] = "constant", [value_for(ratio, published, costs, key) for key in costs]
+    result["extremes"] = "end", list(ratio_range(ratio, costs, ENERGY_GROUPS))
+    latency = [ratio_range(time, costs, TIME_GROUPS) for time in times]
+    result["latency_extremes"] = ("latency_plan", "end"), latency
     return describe(
-        result.assign_coords(end=["least", "greatest"]),
+        result.assign(published=published, end=["least", "greatest"], latency_plan=held),
         needed=("unit of the constant", "value at which the published ratio holds, others typical"),
-        extremes=("1", "ratio with every constant anywhere in its range"),
+        extremes=("1", f"ratio with {anywhere}"),
         published=("1", "published ratio"),
+        latency_extremes=("1", f"latency ratio with {anywhere}"),
         end=("1", "end of the range"),
+        latency_plan=("1", "order of the updates, and the lines"),
     )

@@ -306,14 +306,14 @@ def test_bias_correction_cancels_the_mean_field_of_the_offsets(rng):
 def test_corrections_that_cannot_be(rng):
     chip, faults, patterns = masked_chip(rng)
     other = Crossbar.fabricate(23, 24, rng=rng).characterize()
-    with pytest.raises(ValueError, match=r"shape \(23, 24\) for a layer of shape \(24, 24\)"):
+    with pytest.raises(ValueError, match=r"shape \(23, 24\) for .*\[\(24, 24\)\]"):
         with_bias_correction(chip, other, patterns)
     with pytest.raises(ValueError, match="23 elements.* 24 neurons"):
         with_bias_correction(chip, faults, patterns[:, :23])
     with pytest.raises(ValueError, match="other than -1"):
         with_bias_correction(chip, faults, (patterns > 0).astype(float))
     stack = AdaptiveMemory(hidden=(24,), steps=2).fit(patterns).network_
-    with pytest.raises(ValueError, match="2 layers"):
+    with pytest.raises(ValueError, match=r"\[\(24, 24\), \(24, 24\)\].* single layer"):
         with_bias_correction(stack, faults, patterns)
-    with pytest.raises(ValueError, match="2 layers"):
+    with pytest.raises(ValueError, match=r"\[\(24, 24\), \(24, 24\)\]"):
         swap_columns(stack, np.ones((24, 1)))

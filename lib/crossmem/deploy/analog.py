@@ -18,32 +18,17 @@ class AnalogLayer(Layer):
     Each tile drives its rows, converts the current of each of its columns, G+ and G- apart, and
     hands the numbers on; differences and sums over tiles are digital. Asynchronous recall, which
     corrects a product instead of measuring it, is refused.
-
-    Attributes
-    ----------
-    pairs : array (n_out, n_in, 2)
-        Conductances of G+ and G- as the lines let them be seen, in units of G_max.
-    written : array (n_out, n_in, 2)
-        Conductances in µS that the devices had when the converters were set.
-    peripherals : Peripherals
-        Inputs are within [-1, 1].
-    noise : float
-        Standard deviation of one read of a device, in units of G_max, drawn from ``rng``.
-    full_scale : float
-        Largest column current that the output converters represent, in units of G_max and inputs.
-    tile : int
-        Rows of a tile.
     """
 
     synchronous_only = True
     _: KW_ONLY
-    pairs: np.ndarray
-    written: np.ndarray
+    pairs: np.ndarray  # (n_out, n_in, 2), conductances as the lines show them, in units of G_max
+    written: np.ndarray  # (n_out, n_in, 2), in µS, when the converters were set
     peripherals: Peripherals = Peripherals()
-    noise: float = 0.0
-    full_scale: float = 1.0
-    tile: int = 64
-    rng: np.random.Generator | None = None
+    noise: float = 0.0  # standard deviation of one read of a device, in units of G_max
+    full_scale: float = 1.0  # largest current of the output converters, in G_max times input
+    tile: int = 64  # rows of a tile
+    rng: np.random.Generator | None = None  # draws the noise
 
     def field(self, states):
         """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
@@ -100,15 +85,14 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
     pairs = paired(network, crossbars, programmed=True)
     below, layers = network.check_states(patterns, stored=True), []
     for layer, crossbar in pairs:
-        written = crossbar.conductance.copy()
+        written, tile = crossbar.conductance.copy(), crossbar.tile
         seen = seen_through_lines(crossbar, written, peripherals.wire_resistance)
-        own = {"bias": layer.bias, "gain": layer.gain, "tile": crossbar.tile, "written": written}
-        quiet = AnalogLayer(**own, **seen)
+        quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, tile=tile, written=written, **seen)
         largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
         noise = peripherals.read_noise / crossbar.device.g_max
         scale = float(largest) or 1.0  # no current at all has no scale
-        measured = {"peripherals": peripherals, "noise": noise, "full_scale": scale, "rng": rng}
-        layers.append(replace(quiet, **measured))
+        chip = replace(quiet, peripherals=peripherals, noise=noise, full_scale=scale, rng=rng)
+        layers.append(chip)
         below = np.tanh(quiet.field(below))
     return network.with_layers(layers)
 

@@ -11,7 +11,9 @@ from crossmem.networks.network import as_network
 
 
 def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
-    """Conductances of a programmed crossbar as time passes; stuck devices stay as they are.
+    """Conductances of a programmed crossbar as time passes, (n_times, n_out, n_in, 2) in µS.
+
+    Stuck devices stay as they are; the others follow `DeviceModel.retention` and drift downwards.
 
     Parameters
     ----------
@@ -21,13 +23,7 @@ def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
     rng : numpy.random.Generator
         Draws the walk of each device, and then its exponent.
     nu, nu_spread : float
-        Mean drift exponent, 0 for the measured cells, and its spread from device to device. No
-        device drifts upwards. The law is that of `DeviceModel.retention`.
-
-    Returns
-    -------
-    array (n_times, n_out, n_in, 2)
-        In µS.
+        Mean drift exponent, 0 for the measured cells, and its spread from device to device.
 
     Raises
     ------

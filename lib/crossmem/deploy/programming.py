@@ -99,10 +99,9 @@ def best_signs(limits, patterns):
     """Which neurons of a single layer gain if their two columns are swapped: -1, else 1, (N, 1).
 
     The comparator of a neuron may as well subtract G+ from G-: one bit per neuron reverses the
-    intervals of its row. A row is reversed if the middles of its intervals, finite `WeightLimits`
-    of the chip as it is, then agree better with Hebb's weights of the patterns (P, N). The faults
-    fix these middles, and training within the intervals can only move away from them by half a
-    conductance.
+    intervals of its row. A row is reversed if the middles of its finite `WeightLimits`, which the
+    faults fix, then agree better with Hebb's weights of the patterns (P, N): training can only move
+    away from them by half a conductance.
     """
     patterns = check_patterns(patterns)
     if limits.shape != 2 * patterns.shape[1:]:
@@ -125,7 +124,7 @@ def swap_limits(limits, signs):
 def swap_columns(memory, signs):
     """A single-layer network with the rows of its weights times ``signs``, ±1 in (N, 1)."""
     network = as_network(memory)
-    layer, signs = _only_layer(network), np.asarray(signs)
+    layer, signs = network.layers[0], np.asarray(signs)
     if signs.shape != (len(layer.weights), 1) or not (np.abs(signs) == 1).all():
         raise ValueError(
             f"signs have shape {signs.shape}, but must be 1 or -1 for each of the "
@@ -140,22 +139,14 @@ def with_bias_correction(network, faults, patterns):
     The `FaultMap` is that of its chip, on which the partner of a stuck device is off; the mean of
     the stored patterns (P, N) is what the neurons see on average.
     """
-    layer, patterns = _only_layer(network), network.check_states(patterns, stored=True)
     stuck = np.where(faults.stuck, faults.stuck_conductance / faults.g_max, 0.0)
     offsets = stuck[..., 0] - stuck[..., 1]
-    if offsets.shape != layer.weights.shape:
+    shapes = [layer.weights.shape for layer in network.layers]
+    if shapes != [offsets.shape]:
         raise ValueError(
-            f"faults of shape {offsets.shape} for a layer of shape {layer.weights.shape}: "
-            "pass the map of the crossbar that holds it"
+            f"faults of shape {offsets.shape} for layers of the shapes {shapes}: pass a single "
+            "layer and the map of the crossbar that holds it"
         )
-    bias = layer.bias - layer.gain * offsets @ patterns.mean(axis=0)
+    layer, mean = network.layers[0], network.check_states(patterns, stored=True).mean(axis=0)
+    bias = layer.bias - layer.gain * offsets @ mean
     return network.with_layers([replace(layer, bias=bias.astype(layer.weights.dtype))])
-
-
-def _only_layer(network):
-    if len(network.layers) != 1:
-        raise ValueError(
-            f"the network has {len(network.layers)} layers, but this is for single-layer networks: "
-            "pass a network without hidden layers"
-        )
-    return network.layers[0]

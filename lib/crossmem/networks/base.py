@@ -8,8 +8,7 @@ from crossmem.networks.network import Layer, Network, as_network
 from crossmem.patterns import check_patterns
 
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
-# trying 1, 2, 4, 8 and 16 at N = 144: 2 and 4 were best with the squared loss, whose value the
-# cubic one takes; the logistic loss has no plateau and used more.
+# trying 1, 2, 4, 8 and 16 at N = 144. The logistic loss has no plateau and used more.
 READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
 
 
@@ -23,8 +22,6 @@ class AssociativeMemory(BaseEstimator):
         crossbar holds them; the gain of each layer undoes that scale.
     limits_ : list of WeightLimits
         What the weights were fitted within, without self-connections for a single layer.
-    n_features_in_ : int
-        Number N of visible neurons.
     """
 
     activation = "sign"

@@ -113,7 +113,7 @@ class Network:
 
     def with_layers(self, layers):
         """The network with other layers."""
-        return replace(self, layers=tuple(layers))
+        return replace(self, layers=layers)
 
     def with_weights(self, weights):
         """The network with other weights, an array (n_out, n_in) per layer; biases and gains stay.
@@ -149,13 +149,11 @@ class Network:
         cues : array_like (n, N)
             Corrupted patterns, with values in [-1, 1].
         iterations : int
-            Largest number of updates of the whole state, a multiple of ``unroll``; the paper
-            uses 10.
+            Largest number of updates of the whole state, a multiple of ``unroll``.
         update : {"synchronous", "asynchronous"}
             All neurons at once, or one after the other in random order.
         rng : numpy.random.Generator
-            Order of asynchronous updates; None draws it from seed 0, so that a call repeats
-            itself.
+            Draws that order; None stands for seed 0, so that a call repeats itself.
         trace : bool
             Return every state, the cue first.
 
@@ -170,7 +168,18 @@ class Network:
             between two passes, or asynchronous updates of layers behind converters.
         """
         cues = self.check_states(cues)
-        self._check_recall(iterations, update)
+        check_count(iterations, "iterations", least=0)
+        check_choice(update, "update", UPDATES)
+        if iterations % self.unroll:
+            raise ValueError(
+                f"iterations={iterations} ends between two passes of this network, whose patterns "
+                f"come back every {self.unroll} updates: use a multiple of unroll={self.unroll}"
+            )
+        if update == "asynchronous" and any(layer.synchronous_only for layer in self.layers):
+            raise ValueError(
+                "update='asynchronous' would bypass the converters and the noise of these layers: "
+                "recall with update='synchronous'"
+            )
         rng = np.random.default_rng(0) if rng is None else check_rng(rng)
         states = np.array(cues, dtype=self.layers[0].weights.dtype)
         seen = [states]
@@ -209,20 +218,6 @@ class Network:
                 "neurons; pass patterns of that size"
             )
         return states
-
-    def _check_recall(self, iterations, update):
-        check_count(iterations, "iterations", least=0)
-        check_choice(update, "update", UPDATES)
-        if iterations % self.unroll:
-            raise ValueError(
-                f"iterations={iterations} ends between two passes of this network, whose patterns "
-                f"come back every {self.unroll} updates: use a multiple of unroll={self.unroll}"
-            )
-        if update == "asynchronous" and any(layer.synchronous_only for layer in self.layers):
-            raise ValueError(
-                "update='asynchronous' would bypass the converters and the noise of these layers: "
-                "recall with update='synchronous'"
-            )
 
     def save(self, path):
         """Write the network as netCDF: ``weights_k``, ``bias_k`` and ``gain_k`` of each layer.
@@ -313,10 +308,7 @@ def sweep_neurons(layers, states, activation, rng):
 
 
 def cosine(states, patterns):
-    """Cosine similarity of each state with its pattern, arrays (..., N) -> (...).
-
-    A state of zeros resembles nothing: its cosine is 0.
-    """
+    """Cosine similarity of states with patterns, (..., N) -> (...); 0 for a state of zeros."""
     states, patterns = np.asarray(states, dtype=float), np.asarray(patterns, dtype=float)
     dot, ours, theirs = (
         np.einsum("...i,...i->...", left, right)

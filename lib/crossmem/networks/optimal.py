@@ -32,6 +32,7 @@ class NeuronByNeuron(AssociativeMemory):
         check_positive(self.programming_error, "programming_error", PROGRAMMING_ERROR)
 
     def _learn(self, patterns, limits):
+        # Free weights are scaled to the largest conductance before they are programmed.
         low, high = (np.clip(bound, -1.0, 1.0) for bound in (limits[0].low, limits[0].high))
         patterns = patterns.astype(float)
         # The field's variance per squared weight, and that of the programming errors.
@@ -57,16 +58,15 @@ class MaxMarginMemory(NeuronByNeuron):
         max over w in its box of  m / √(4f(1 - f)|w|² + ε²n),  m = min_p x_i^p Σ_j w_j x_j^p.
 
     Without a box the scale of w drops out as ε → 0, and this is the perceptron of optimal
-    stability, a support vector machine. A box of weights [low, high] is not free of scale: a
-    larger m needs weights that run into it, a smaller one drowns in the stuck weights, which are
-    part of |w|², and in ε. No search over m is needed: with u = w/m and s = 1/m the same problem is
+    stability, a support vector machine. In a box a larger m needs weights that run into it, and a
+    smaller one drowns in the stuck weights, which are part of |w|², and in ε. No search over m is
+    needed: with u = w/m and s = 1/m the same problem is
 
         min 4f(1 - f)|u|² + ε²n s²,  x_i^p Σ_j u_j x_j^p ≥ 1,  s·low ≤ u ≤ s·high,
 
     the point nearest to the origin under linear inequalities, which non-negative least squares
-    finds in finitely many steps (Lawson & Hanson 1974, chapter 23, problem LDP). Weights that
-    cannot change, stuck pairs and the diagonal, are s times a constant. Where no weights in the box
-    give every pattern a positive margin, the squares of the shortfalls decide.
+    finds in finitely many steps (Lawson & Hanson 1974, chapter 23, problem LDP). Where no weights
+    in the box give every pattern a positive margin, the squares of the shortfalls decide.
 
     Parameters
     ----------
@@ -79,11 +79,6 @@ class MaxMarginMemory(NeuronByNeuron):
     ----------
     stability_ : array (N,)
         Least margin of each neuron over the spread of its field; negative where a pattern is lost.
-
-    Notes
-    -----
-    Limits of ±inf count as ±1: free weights are scaled to the largest conductance before they are
-    programmed.
     """
 
     def _row(self, signed, low, high, flips, noise):
@@ -99,9 +94,8 @@ class MaxRecallMemory(NeuronByNeuron):
         κ_p = (1 - 2f) x_i^p Σ_j w_j x_j^p / √(4f(1 - f)|w|² + ε²n),
 
     and -Σ_p log Φ(κ_p) is minimised within the box by L-BFGS-B (Byrd et al. 1995), from weights as
-    near to zero as the box allows. This is what training with corrupted cues estimates from
-    samples, without samples, steps or rates; and unlike the largest margin it does not serve the
-    worst pattern alone. Parameters and attributes are those of `MaxMarginMemory`.
+    near to zero as the box allows. Training with corrupted cues estimates it from samples. It does
+    not serve the worst pattern alone. Parameters and attributes are those of `MaxMarginMemory`.
     """
 
     def _row(self, signed, low, high, flips, noise):

@@ -90,7 +90,7 @@ def test_an_ideal_crossbar_keeps_weights_and_recall(rng, memory):
 
 
 def test_the_weights_on_the_chip_are_those_of_its_conductances(rng):
-    memory = AdaptiveMemory(hidden=(6,), bias=True, unroll=2, steps=50).fit(signs(rng, 3, 16))
+    memory = AdaptiveMemory(hidden=(6,), unroll=2, steps=50).fit(signs(rng, 3, 16))
     chips = [
         Crossbar.fabricate(*shape, stuck_off=0.1, stuck_on=0.1, rng=rng)
         for shape in ((6, 16), (16, 6))

@@ -239,9 +239,7 @@ def test_the_pytorch_loop_stops_at_the_tolerance(patterns):
     assert memory.loss_ < 0.1 and memory.steps_ < 500
 
 
-@pytest.mark.parametrize(
-    "unknown", [{"hidden": ()}, {"cue_noise": 0.1}, {"bias": True}, {"optimizer": "adam"}]
-)
+@pytest.mark.parametrize("unknown", [{"hidden": ()}, {"cue_noise": 0.1}, {"optimizer": "adam"}])
 def test_the_pytorch_loop_refuses_what_it_would_ignore(patterns, unknown):
     with pytest.raises(ValueError, match="PyTorch loop"):
         speed.TorchMemory(**STACK | unknown).fit(patterns)

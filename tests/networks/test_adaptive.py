@@ -151,13 +151,6 @@ def test_a_stack_recalls_continuous_patterns(rng):
     assert [layer.weights.shape for layer in memory.layers_] == [(24, 16), (16, 24)]
 
 
-def test_biases_are_trained_only_on_request(rng):
-    patterns = np.ones((3, 9))  # a bias alone can hold these
-    assert (AdaptiveMemory(steps=50).fit(patterns).layers_[0].bias == 0).all()
-    with_bias = AdaptiveMemory(steps=50, bias=True).fit(patterns)
-    assert (with_bias.layers_[0].bias > 0).all()
-
-
 # How it is trained
 
 

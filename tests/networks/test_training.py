@@ -16,23 +16,22 @@ def signs(rng, *shape):
 
 
 def network(rng, sizes, replicas=1):
-    """Float32 weights (R, n_out, n_in) and biases (R, n_out) of a stack."""
-    weights, biases = [], []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-        weights.append(rng.normal(0, 0.5, (replicas, n_out, n_in)).astype(np.float32))
-        biases.append(rng.normal(0, 0.5, (replicas, n_out)).astype(np.float32))
-    return weights, biases
+    """Float32 weights (R, n_out, n_in) of a stack."""
+    return [
+        rng.normal(0, 0.5, (replicas, n_out, n_in)).astype(np.float32)
+        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
 
 
 def unbounded(weights):
     return [None] * len(weights)
 
 
-def mean_loss(weights, biases, inputs, targets, loss):
+def mean_loss(weights, inputs, targets, loss):
     """Mean loss per output of one network, in float64."""
     output = inputs
-    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        output = output @ weight.T + bias
+    for index, weight in enumerate(weights):
+        output = output @ weight.T
         if index < len(weights) - 1 or loss != "logistic":
             output = np.tanh(output)
     if loss == "logistic":
@@ -59,12 +58,11 @@ def central_differences(function, arrays, width=1e-6):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("sizes", [(6, 6), (6, 4, 6), (6, 4, 5, 6)])
-@pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("unroll", [1, 3])
-def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded, unroll):
+def test_gradient_equals_finite_differences(rng, sizes, loss, bounded, unroll):
     """Within limits, at the weights that the limits allow: too large, stuck and masked ones."""
-    weights, biases = network(rng, sizes)
+    weights = network(rng, sizes)
     targets, cues = signs(rng, 1, 5, 6), rng.uniform(-1, 1, (1, 5, 6))
     limits = unbounded(weights)
     if bounded:
@@ -74,7 +72,6 @@ def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded
         targets,
         weights,
         limits,
-        biases if with_bias else None,
         Recipe(loss=loss, unroll=unroll),
         corrupt=lambda clean, out: np.copyto(out, cues),
     )
@@ -84,23 +81,19 @@ def test_gradient_equals_finite_differences(rng, sizes, loss, with_bias, bounded
     if bounded:
         weights = [np.clip(w, -high, high) for w, high in zip(weights, highs, strict=True)]
     weights = [w[0].astype(float) for w in weights]
-    biases = [b[0].astype(float) * with_bias for b in biases]
+    shown = cues[0].astype(np.float32)
     expected = central_differences(
-        lambda: mean_loss(
-            weights * unroll, biases * unroll, cues[0].astype(np.float32), targets[0], loss
-        ),
-        weights + biases,
+        lambda: mean_loss(weights * unroll, shown, targets[0], loss), weights
     )
-    found = [p.gradient[0] for p in (*trainer.weights, *trainer.biases)]
-    assert len(found) == len(weights) * (1 + with_bias)
-    for gradient, truth in zip(found, expected, strict=False):
+    found = [layer.gradient[0] for layer in trainer.weights]
+    for gradient, truth in zip(found, expected, strict=True):
         np.testing.assert_allclose(gradient, truth, rtol=1e-3, atol=1e-5 * np.abs(truth).max())
 
 
 def test_logistic_gradient_survives_large_margins(rng):
     targets = signs(rng, 1, 3, 4)
     weights = [1e4 * np.eye(4)[None]]
-    trainer = Trainer(targets, weights, [None], None, Recipe(loss="logistic"))
+    trainer = Trainer(targets, weights, [None], Recipe(loss="logistic"))
     trainer.show()
     trainer.backward()
     np.testing.assert_allclose(trainer.weights[0].gradient, 0, atol=1e-30)
@@ -108,17 +101,11 @@ def test_logistic_gradient_survives_large_margins(rng):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_reported_loss_is_that_of_the_returned_network(rng, loss):
-    weights, biases = network(rng, (6, 4, 6))
+    weights = network(rng, (6, 4, 6))
     targets = signs(rng, 1, 5, 6)
     recipe = Recipe(steps=37, loss=loss, learning_rate=1e-2)
-    trained = train(targets, weights, limits=unbounded(weights), biases=biases, recipe=recipe)
-    truth = mean_loss(
-        [w[0] for w in trained.weights],
-        [b[0] for b in trained.biases],
-        targets[0],
-        targets[0],
-        loss,
-    )
+    trained = train(targets, weights, limits=unbounded(weights), recipe=recipe)
+    truth = mean_loss([w[0] for w in trained.weights], targets[0], targets[0], loss)
     assert trained.losses[0] == pytest.approx(truth, rel=1e-5)
     assert trained.steps.tolist() == [37]
 
@@ -202,7 +189,7 @@ def test_rates():
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_limits_hold_after_training(rng, optimizer):
-    weights, _ = network(rng, (8, 5, 8))
+    weights = network(rng, (8, 5, 8))
     low = [rng.uniform(-0.4, 0.2, w.shape).astype(np.float32) for w in weights]
     high = [(bound + rng.uniform(0, 0.4, bound.shape)).astype(np.float32) for bound in low]
     stuck = rng.random(low[0].shape) < 0.3
@@ -219,7 +206,7 @@ def test_limits_hold_after_training(rng, optimizer):
 
 
 def test_masked_weights_are_exactly_zero_and_the_others_learn(rng):
-    weights, _ = network(rng, (8, 8))
+    weights = network(rng, (8, 8))
     bound = np.where(rng.random((1, 8, 8)) < 0.5, 0.0, np.inf)
     trained = train(
         signs(rng, 1, 2, 8), weights, limits=[(-bound, bound)], recipe=Recipe(steps=200)
@@ -232,7 +219,7 @@ def test_masked_weights_are_exactly_zero_and_the_others_learn(rng):
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_masked_weights_train_as_within_wide_bounds(rng, optimizer):
     """The 0/1 mask that stands for infinite bounds moves every weight as bounds would."""
-    weights, _ = network(rng, (8, 5, 8), replicas=2)
+    weights = network(rng, (8, 5, 8), replicas=2)
     working = [rng.random(w.shape) < 0.6 for w in weights]
     recipe = Recipe(optimizer=optimizer, learning_rate=0.02, steps=60)
     targets = signs(rng, 2, 6, 8)
@@ -246,7 +233,7 @@ def test_masked_weights_train_as_within_wide_bounds(rng, optimizer):
 
 @pytest.mark.parametrize("width", [1e30, np.inf])
 def test_wide_limits_equal_none(rng, width):
-    weights, _ = network(rng, (6, 6))
+    weights = network(rng, (6, 6))
     targets, recipe = signs(rng, 1, 4, 6), Recipe(steps=50)
     bounds = [tuple(np.full((1, 6, 6), bound) for bound in (-width, width))]
     free = train(targets, weights, limits=[None], recipe=recipe)
@@ -255,11 +242,11 @@ def test_wide_limits_equal_none(rng, width):
 
 
 def test_arguments_are_left_alone(rng):
-    weights, biases = network(rng, (6, 6))
+    weights = network(rng, (6, 6))
     targets = signs(rng, 1, 4, 6)
-    before = targets.copy(), weights[0].copy(), biases[0].copy()
-    train(targets, weights, limits=[None], biases=biases, recipe=Recipe(steps=20))
-    for array, copy in zip((targets, weights[0], biases[0]), before, strict=True):
+    before = targets.copy(), weights[0].copy()
+    train(targets, weights, limits=[None], recipe=Recipe(steps=20))
+    for array, copy in zip((targets, weights[0]), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
@@ -269,12 +256,12 @@ def test_arguments_are_left_alone(rng):
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 def test_batch_equals_networks_trained_alone(rng, optimizer):
     """Bit for bit, although the replicas leave the batch at different steps."""
-    weights, biases = network(rng, (8, 6, 8), replicas=4)
+    weights = network(rng, (8, 6, 8), replicas=4)
     targets = signs(rng, 4, 3, 8)
     bound = np.where(rng.random((4, 6, 8)) < 0.2, 0.0, np.inf)
     limits = [(-bound, bound), None]
     recipe = Recipe(optimizer=optimizer, learning_rate=0.01, steps=400, tolerance=0.02)
-    together = train(targets, weights, limits=limits, biases=biases, recipe=recipe)
+    together = train(targets, weights, limits=limits, recipe=recipe)
     assert len(set(together.steps.tolist())) > 1
     for r in range(4):
         one = slice(r, r + 1)
@@ -282,17 +269,15 @@ def test_batch_equals_networks_trained_alone(rng, optimizer):
             targets[one],
             [w[one] for w in weights],
             limits=[(-bound[one], bound[one]), None],
-            biases=[b[one] for b in biases],
             recipe=recipe,
         )
-        for kind in ("weights", "biases"):
-            for a, b in zip(getattr(together, kind), getattr(alone, kind), strict=True):
-                np.testing.assert_array_equal(a[one], b)
+        for a, b in zip(together.weights, alone.weights, strict=True):
+            np.testing.assert_array_equal(a[one], b)
         assert (together.steps[r], together.losses[r]) == (alone.steps[0], alone.losses[0])
 
 
 def test_training_stops_at_the_tolerance_and_not_before(rng):
-    weights, _ = network(rng, (8, 8))
+    weights = network(rng, (8, 8))
     targets = signs(rng, 1, 3, 8)
 
     def run(steps):
@@ -316,9 +301,9 @@ def test_a_network_that_is_trained_already_takes_no_step(rng):
 
 def test_each_network_sees_the_patterns_drawn_for_it(rng):
     patterns = signs(rng, 3, 7, 6)
-    weights, _ = network(rng, (6, 6), replicas=3)
+    weights = network(rng, (6, 6), replicas=3)
     rows = rng.integers(0, 7, (3, 4))
-    trainer = Trainer(patterns, weights, [None], None, Recipe(), draw=lambda: list(rows))
+    trainer = Trainer(patterns, weights, [None], Recipe(), draw=lambda: list(rows))
     trainer.show()
     for r in range(3):
         np.testing.assert_array_equal(trainer.targets[r], patterns[r, rows[r]])
@@ -326,7 +311,7 @@ def test_each_network_sees_the_patterns_drawn_for_it(rng):
 
 
 def test_drawing_every_pattern_in_order_equals_showing_all(rng):
-    weights, _ = network(rng, (6, 4, 6), replicas=2)
+    weights = network(rng, (6, 4, 6), replicas=2)
     targets, recipe = signs(rng, 2, 5, 6), Recipe(steps=23, learning_rate=1e-2, tolerance=0.0)
     options = {"limits": unbounded(weights), "recipe": recipe}
     shown = train(targets, weights, **options)
@@ -336,7 +321,7 @@ def test_drawing_every_pattern_in_order_equals_showing_all(rng):
 
 
 def test_a_step_learns_only_from_the_patterns_drawn(rng):
-    weights, _ = network(rng, (6, 6))
+    weights = network(rng, (6, 6))
     targets, recipe = signs(rng, 1, 5, 6), Recipe(steps=9, learning_rate=1e-2)
     options = {"limits": unbounded(weights), "recipe": recipe}
     drawn = train(targets, weights, **options, draw=lambda: [np.array([3, 1])])
@@ -349,7 +334,7 @@ def copied(clean, out):
 
 
 def test_clean_cues_equal_published_training(rng):
-    weights, _ = network(rng, (8, 5, 8))
+    weights = network(rng, (8, 5, 8))
     targets, recipe = signs(rng, 1, 3, 8), Recipe(steps=40, tolerance=0.0)
     published = train(targets, weights, limits=[None] * 2, recipe=recipe)
     shown = train(targets, weights, limits=[None] * 2, recipe=recipe, corrupt=copied)
@@ -359,7 +344,7 @@ def test_clean_cues_equal_published_training(rng):
 
 def test_cues_are_drawn_afresh_for_each_step(rng):
     calls = []
-    weights, _ = network(rng, (6, 6))
+    weights = network(rng, (6, 6))
     train(
         signs(rng, 1, 3, 6),
         weights,
@@ -394,7 +379,7 @@ def test_bad_recipes(setting, message):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_diverging_training_says_what_to_lower(rng):
-    weights, _ = network(rng, (6, 6))
+    weights = network(rng, (6, 6))
     recipe = Recipe(learning_rate=3e38, steps=50)
     with pytest.raises(FloatingPointError, match=r"learning_rate=3e\+38"):
         train(signs(rng, 1, 4, 6), weights, limits=[None], recipe=recipe)

@@ -94,7 +94,6 @@ def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=Non
         targets,
         weights,
         [None] * len(shapes),
-        None,
         Recipe(optimizer, learning_rate=1e-4, loss="cubic" if flip_rate else "squared"),
         corrupt=corrupt if flip_rate else None,
         draw=(lambda: [next(deck)]) if flip_rate else None,

@@ -19,16 +19,16 @@ class TorchMemory(AdaptiveMemory):
     """The same network, trained by the plain PyTorch loop of the published recipe.
 
     It starts from the weights that `AdaptiveMemory` draws for its seed, and takes only what that
-    recipe has: RMSprop on clean patterns, no biases, free weights.
+    recipe has: RMSprop on clean patterns, free weights.
     """
 
     def check_parameters(self):
         super().check_parameters()
         published = self.optimizer in (None, "rmsprop") and self.unroll == 1
-        if not self.hidden or any(self.noise_levels()) or self.bias or not published:
+        if not self.hidden or any(self.noise_levels()) or not published:
             raise ValueError(
-                "the PyTorch loop trains a stack by RMSprop on clean patterns without biases: "
-                "give hidden sizes, and leave cue_noise, bias and optimizer out"
+                "the PyTorch loop trains a stack by RMSprop on clean patterns: "
+                "give hidden sizes, and leave cue_noise and optimizer out"
             )
 
     def _learn(self, patterns, limits):

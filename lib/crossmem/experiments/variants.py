@@ -69,7 +69,7 @@ def variant_quality(setup, *, variant, seed):
         memory.set_params(steps=part)
         weights = descend([memory], stored[None, :shown], weights, [limits], [rng]).weights
     network = Network(
-        normalised_layer(weight[0], np.zeros(len(weight[0]), np.float32), 1.0, limit)
+        normalised_layer(weight[0], 1.0, limit)
         for weight, limit in zip(weights, limits, strict=True)
     )
     network = Network(network.layers, unroll=setup.training.unroll)

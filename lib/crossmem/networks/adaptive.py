@@ -40,8 +40,6 @@ class AdaptiveMemory(AssociativeMemory):
     unroll : int
         Updates after which a pattern must come back. 1 makes it a fixed point, as published. With
         2 the neurons are their own hidden layer in between; recall takes an even number of updates.
-    bias : bool
-        Train a bias per neuron; the paper sets it to zero.
     optimizer, learning_rate, steps, tolerance, loss
         As in `training.Recipe`. None takes the published RMSprop for clean cues, with the
         published steps and the published rate where it works: 1e-3 for 10,000 steps for one layer
@@ -70,7 +68,6 @@ class AdaptiveMemory(AssociativeMemory):
         cue_noise=0.0,
         activation="sign",
         unroll=1,
-        bias=False,
         optimizer=None,
         learning_rate=None,
         steps=None,
@@ -79,18 +76,10 @@ class AdaptiveMemory(AssociativeMemory):
         batch=None,
         seed=0,
     ):
-        self.hidden = hidden
-        self.cue_noise = cue_noise
-        self.activation = activation
-        self.unroll = unroll
-        self.bias = bias
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.steps = steps
-        self.tolerance = tolerance
-        self.loss = loss
-        self.batch = batch
-        self.seed = seed
+        self.hidden, self.activation, self.unroll = hidden, activation, unroll
+        self.cue_noise, self.batch, self.seed = cue_noise, batch, seed
+        self.optimizer, self.learning_rate, self.loss = optimizer, learning_rate, loss
+        self.steps, self.tolerance = steps, tolerance
 
     def layer_shapes(self, neurons):
         """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
@@ -230,14 +219,11 @@ def _learn_batch(memories, patterns, limits):
     ]
     start = [np.stack(layer) for layer in zip(*start, strict=True)]
     trained = descend(memories, patterns, start, limits, rngs)
-    biases = trained.biases or [np.zeros(w.shape[:2], np.float32) for w in trained.weights]
     loss, learned = memories[0].recipe(limits[0]).loss, []
     for r, memory in enumerate(memories):
         memory.loss_, memory.steps_ = float(trained.losses[r]), int(trained.steps[r])
-        parts = zip(trained.weights, biases, limits[r], strict=True)
-        learned.append(
-            [normalised_layer(w[r], b[r], readout_gain(own, loss), own) for w, b, own in parts]
-        )
+        parts = zip(trained.weights, limits[r], strict=True)
+        learned.append([normalised_layer(w[r], readout_gain(own, loss), own) for w, own in parts])
     return learned
 
 
@@ -260,7 +246,6 @@ def descend(memories, patterns, weights, limits, rngs):
         patterns,
         weights,
         limits=[_effective_bounds(layer, recipe.loss) for layer in zip(*limits, strict=True)],
-        biases=[np.zeros(w.shape[:2], np.float32) for w in weights] if first.bias else None,
         recipe=recipe,
         corrupt=corrupt if any(first.noise_levels()) else None,
         draw=(lambda: [next(own) for own in batches]) if size < count else None,

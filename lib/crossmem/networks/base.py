@@ -118,13 +118,13 @@ def readout_gain(limits, loss):
     return 1.0 if is_free(limits) else READOUT_GAIN[loss] / limits.shape[1] ** 0.5
 
 
-def normalised_layer(effective, bias, gain, limits):
-    """A layer whose weights lie in [-1, 1], from trained effective weights (gain times weight)."""
+def normalised_layer(effective, gain, limits):
+    """A layer of weights in [-1, 1], without biases, from effective weights (gain times weight)."""
     if is_free(limits):
         gain = float(np.abs(effective).max()) or 1.0
     # Dividing may round past a bound by one unit in the last place.
     weights = limits.clip(effective / np.float32(gain)).astype(np.float32)
-    return Layer(weights, bias, gain)
+    return Layer(weights, np.zeros(len(weights), np.float32), gain)
 
 
 def check_limits(limits, shapes):

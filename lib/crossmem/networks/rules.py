@@ -62,11 +62,8 @@ class EquilibriumMemory(AssociativeMemory):
     def __init__(
         self, *, nudge=0.5, learning_rate=0.01, epochs=1000, free_steps=10, nudged_steps=5
     ):
-        self.nudge = nudge
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.free_steps = free_steps
-        self.nudged_steps = nudged_steps
+        self.nudge, self.learning_rate, self.epochs = nudge, learning_rate, epochs
+        self.free_steps, self.nudged_steps = free_steps, nudged_steps
 
     def _learn(self, patterns, limits):
         (limits,) = limits
@@ -74,7 +71,7 @@ class EquilibriumMemory(AssociativeMemory):
         for _ in range(self.epochs):
             contrast = self.contrast(weights, patterns)
             weights = limits.clip(weights + self.learning_rate * contrast).astype(np.float32)
-        return [normalised_layer(weights, np.zeros(len(weights), np.float32), 1.0, limits)]
+        return [normalised_layer(weights, 1.0, limits)]
 
     def check_parameters(self):
         check_positive(self.nudge, "nudge", 0.5)

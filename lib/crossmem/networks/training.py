@@ -4,14 +4,13 @@ Every array carries a leading replica axis, so that several small networks train
 product.
 """
 
-import functools
+from collections import namedtuple
 from dataclasses import dataclass
 
 import numpy as np
 
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
 
-OPTIMIZERS = ("rmsprop", "adam")
 LOSSES = ("squared", "cubic", "logistic")
 EPSILON = 1e-8  # of both optimisers, the default of every deep-learning library
 CHECK_EVERY = 10  # steps between two looks at the loss: the look costs a pass over the outputs
@@ -111,10 +110,10 @@ class Adam(RMSprop):
         return self.mean, mean_unit, square_unit**0.5
 
 
-class Parameter:
-    """One trained array (R, ...) with its gradient, its optimiser and its limits, (low, high)."""
+class Weights:
+    """Weights of a layer, (R, n_out, n_in), with their gradient, limits and optimiser."""
 
-    def __init__(self, value, optimizer, limits=None):
+    def __init__(self, value, limits, optimizer):
         self.value = _single(value)
         self.gradient, self.scratch = np.empty_like(self.value), np.empty_like(self.value)
         self.optimizer = optimizer(self.value)
@@ -149,6 +148,10 @@ class Parameter:
                     setattr(owner, name, array[alive])
 
 
+OPTIMIZERS = {"rmsprop": RMSprop, "adam": Adam}
+Trained = namedtuple("Trained", ["weights", "losses", "steps"])
+
+
 class Trainer:
     """A batch of R networks of equal shape, each with its own patterns, weights and limits.
 
@@ -160,8 +163,6 @@ class Trainer:
         Initial effective weights of each layer; they are copied.
     limits : list of (low, high) pairs of arrays (R, n_out, n_in), or of None
         Bounds of the effective weights.
-    biases : list of arrays (R, n_out), or None
-        Initial biases; None trains without.
     recipe : Recipe
     corrupt, draw : callable or None
         Before each step ``draw()`` returns which patterns each network sees, an array (R, B) of
@@ -169,14 +170,10 @@ class Trainer:
         patterns are shown as they are, which is the published training.
     """
 
-    def __init__(self, targets, weights, limits, biases, recipe, corrupt=None, draw=None):
+    def __init__(self, targets, weights, limits, recipe, corrupt=None, draw=None):
         self.recipe, self.corrupt, self.draw = recipe, corrupt, draw
-        optimizer = {"rmsprop": RMSprop, "adam": Adam}[recipe.optimizer]
-        self.weights = [
-            Parameter(weight, optimizer, bounds)
-            for weight, bounds in zip(weights, limits, strict=True)
-        ]
-        self.biases = [Parameter(bias, optimizer) for bias in biases or ()]
+        kind = OPTIMIZERS[recipe.optimizer]
+        self.weights = [Weights(*own, kind) for own in zip(weights, limits, strict=True)]
         # Unrolled updates are a deeper stack whose layers share their parameters.
         self.path = self.weights * recipe.unroll
         self.targets = self._patterns = _single(targets)
@@ -209,43 +206,34 @@ class Trainer:
     def descend(self, rate):
         """One step of every network from the outputs just computed."""
         self.backward()
-        for parameter in (*self.weights, *self.biases):
-            parameter.descend(rate)
+        for weights in self.weights:
+            weights.descend(rate)
 
     def forward(self):
-        """Outputs of every layer: tanh(W x + b), the last left linear for the logistic loss."""
+        """Outputs of every layer: tanh(W x), the last left linear for the logistic loss."""
         below = self.inputs
-        for index, (weight, output) in enumerate(zip(self.path, self.outputs, strict=True)):
-            np.matmul(below, weight.value.swapaxes(1, 2), out=output)
-            if self.biases:
-                output += self.biases[index % len(self.biases)].value[:, None, :]
+        for weights, output in zip(self.path, self.outputs, strict=True):
+            np.matmul(below, weights.value.swapaxes(1, 2), out=output)
             if output is not self.outputs[-1] or self.recipe.loss != "logistic":
                 np.tanh(output, out=output)
             below = output
 
     def backward(self):
-        """Gradients of the mean loss per output with respect to every weight and bias."""
+        """Gradients of the mean loss per output with respect to all weights."""
         self._output_delta()
         for index in reversed(range(len(self.path))):
-            delta, weight = self.deltas[index], self.path[index]
+            delta, weights = self.deltas[index], self.path[index]
             below = self.outputs[index - 1] if index else self.inputs
-            product = functools.partial(np.matmul, delta.swapaxes(1, 2), below)
-            self._add_gradient(weight, product, index)
-            if self.biases:
-                bias = self.biases[index % len(self.biases)]
-                self._add_gradient(bias, functools.partial(np.sum, delta, axis=1), index)
+            # The last use of weights on the path writes their gradient, those before it add to it.
+            last_use = index >= len(self.path) - len(self.weights)
+            gradient = weights.gradient if last_use else weights.scratch
+            np.matmul(delta.swapaxes(1, 2), below, out=gradient)
+            if not last_use:
+                weights.gradient += gradient
             if index:
-                np.matmul(delta, weight.value, out=self.deltas[index - 1])
+                np.matmul(delta, weights.value, out=self.deltas[index - 1])
                 _to_slope(below)
                 self.deltas[index - 1] *= below
-
-    def _add_gradient(self, parameter, compute, index):
-        """Write a gradient at the last use of a parameter on the path, add to it before."""
-        if index >= len(self.path) - len(self.weights):
-            compute(out=parameter.gradient)
-        else:
-            compute(out=parameter.scratch)
-            parameter.gradient += parameter.scratch
 
     def _output_delta(self):
         """Loss gradient at the input of the last layer's activation; overwrites the outputs."""
@@ -280,39 +268,25 @@ class Trainer:
     def keep(self, alive):
         """Go on with the replicas whose entry of ``alive`` is true."""
         self.targets = self._patterns = self.targets[alive]
-        for parameter in (*self.weights, *self.biases):
-            parameter.keep(alive)
+        for weights in self.weights:
+            weights.keep(alive)
         self._allocate()
         self.show()
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What training left: arrays with the replica axis first, and each network's last loss."""
-
-    weights: list
-    biases: list
-    losses: np.ndarray
-    steps: np.ndarray
-
-
-def train(targets, weights, *, limits, recipe, biases=None, corrupt=None, draw=None):
+def train(targets, weights, *, limits, recipe, corrupt=None, draw=None):
     """Train a batch of networks; each stops at its own tolerance or at the last step.
 
-    Parameters are those of `Trainer`; a loss that stops being finite is a FloatingPointError. A
-    network's result does not depend on the others in its batch: every operation acts on each
-    replica alone, and a finished one leaves the batch. With ``corrupt`` or ``draw`` every network
-    takes all steps, since the loss of fresh cues or of some patterns says little.
+    Parameters are those of `Trainer`. `Trained` has the weights of each layer, (R, n_out, n_in),
+    and the last loss and the steps taken of each network, (R,). A loss that stops being finite is a
+    FloatingPointError. Networks do not depend on the others in their batch: every operation acts
+    on each replica alone, and a finished one leaves. With ``corrupt`` or ``draw`` all take all
+    steps, since the loss of fresh cues or of some patterns says little.
     """
-    trainer = Trainer(targets, weights, limits, biases, recipe, corrupt, draw)
-    replicas = len(trainer.targets)
-    result = Trained(
-        [np.empty_like(w.value) for w in trainer.weights],
-        [np.empty_like(b.value) for b in trainer.biases],
-        np.empty(replicas),
-        np.full(replicas, recipe.steps),
-    )
-    running = np.arange(replicas)
+    trainer = Trainer(targets, weights, limits, recipe, corrupt, draw)
+    running = np.arange(len(trainer.targets))
+    kept = [np.empty_like(layer.value) for layer in trainer.weights]
+    result = Trained(kept, np.empty(len(running)), np.empty(len(running), dtype=int))
     for step in range(recipe.steps + 1):
         last = step == recipe.steps
         trainer.show()
@@ -324,9 +298,9 @@ def train(targets, weights, *, limits, recipe, biases=None, corrupt=None, draw=N
                 )
             done = (losses < recipe.tolerance) | last
             if done.any():
-                ended, trained = running[done], trainer.weights + trainer.biases
-                for array, own in zip(result.weights + result.biases, trained, strict=True):
-                    array[ended] = own.value[done]
+                ended = running[done]
+                for array, layer in zip(kept, trainer.weights, strict=True):
+                    array[ended] = layer.value[done]
                 result.losses[ended], result.steps[ended] = losses[done], step
                 running = running[~done]
                 if not len(running):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossmem.analysis.statistics import scaling_exponent
+from crossmem.analysis.statistics import growth
 from crossmem.analysis.theory import counting_bound, rate_distortion_bits
 from crossmem.storage import load_dataset as load
 from crossmem.workbook.ledger import join_ledgers, read_claims, update_readme
@@ -25,12 +25,6 @@ def capacity(name, **where):
     data = load(PAPER / f"{name}.nc")["capacity"].sel({"criterion": "mean", **where})
     assert data.sizes["seed"] == 20 and data.notnull().all()
     return data
-
-
-def exponent(data, dim):
-    """Scaling exponent of a capacity (seed, dim) with its interval."""
-    data = data.transpose("seed", dim)
-    return scaling_exponent(data[dim], data, np.random.default_rng(0))
 
 
 def test_datasets_say_where_they_come_from():
@@ -95,7 +89,7 @@ def test_capacity_falls_with_every_further_fault():
 def test_single_layer_exponents():
     """Random patterns grow as published; images, by the mean criterion, grow faster."""
     images, independent = (
-        exponent(capacity(name, rule="adaptive"), "neurons")
+        growth(capacity(name, rule="adaptive"), "neurons")
         for name in ("02_capacity_neurons", "02_capacity_random")
     )
     assert independent.value == pytest.approx(1.06, abs=0.15)
@@ -125,12 +119,12 @@ def test_a_hidden_layer_holds_more_images_on_the_same_devices():
 def test_only_images_grow_superlinearly():
     """The exponent of images exceeds that of random patterns, which stays near 1."""
     for layers in (1, 2):
-        images = exponent(capacity("03_capacity_neurons", layers=layers), "neurons")
-        independent = exponent(capacity("03_capacity_random", layers=layers), "neurons")
+        images = growth(capacity("03_capacity_neurons", layers=layers), "neurons")
+        independent = growth(capacity("03_capacity_random", layers=layers), "neurons")
         assert images.low > independent.high
         assert 0.95 < independent.value < 1.2
     assert CLAIMS["4f-multi"].ours == pytest.approx(
-        exponent(capacity("03_capacity_neurons", layers=2), "neurons").value, rel=1e-4
+        growth(capacity("03_capacity_neurons", layers=2), "neurons").value, rel=1e-4
     )
 
 
@@ -428,10 +422,10 @@ def test_on_images_each_pattern_gains_less_than_their_mean():
 def test_the_stack_grows_on_noisy_cues_as_published():
     """And by more than a tenth of the exponent faster than by the published training."""
     data = load(PAPER / "07_stack_neurons.nc")["capacity"].sel(criterion="mean", drop=True)
-    ours = exponent(data, "neurons")
+    ours = growth(data, "neurons")
     assert CLAIMS["beyond-4f-exponent"].ours == pytest.approx(ours.value, rel=1e-4)
     assert ours.value == pytest.approx(1.49, abs=0.05)
-    assert ours.low > exponent(capacity("03_capacity_neurons", layers=2), "neurons").high
+    assert ours.low > growth(capacity("03_capacity_neurons", layers=2), "neurons").high
 
 
 def test_our_training_is_cheaper_than_the_recipe_and_dearer_than_its_fewest_steps():

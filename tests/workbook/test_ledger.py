@@ -184,7 +184,7 @@ def test_there_is_no_verdict_on_a_failed_seed():
 
 
 @pytest.mark.parametrize(
-    ("values", "ours"), [([7.0], 7.0), ([], "–"), (Exponent(1.5, np.nan, np.nan, 1.0), 1.5)]
+    ("values", "ours"), [([7.0], 7.0), ([], "–"), (Exponent(1.5, np.nan, np.nan), 1.5)]
 )
 def test_without_an_interval_nothing_is_decided(values, ours):
     claim = compare(ENTRY, values, {})
@@ -203,7 +203,7 @@ def test_without_an_interval_nothing_is_decided(values, ours):
 )
 def test_exponents_are_met_within_their_tolerance_or_interval(value, spread, verdict):
     entry = asked(rule="exponent", published=1.49, tolerance=0.15)
-    claim = compare(entry, Exponent(value, value - spread, value + spread, 1.0), {})
+    claim = compare(entry, Exponent(value, value - spread, value + spread), {})
     assert claim.verdict == verdict
     assert (claim.ours, claim.low) == (value, pytest.approx(value - spread))
 

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -25,14 +26,9 @@ LEAST_STEP = 0.02  # smallest relative step: the scatter of the recall quality h
 
 @dataclass(frozen=True)
 class Quality:
-    """Recall of P stored patterns from corrupted cues.
+    """Cosine similarity of recalled with stored patterns: the mean, and that of the worst pattern.
 
-    Attributes
-    ----------
-    mean : float
-        Cosine similarity with the stored pattern, mean over patterns and cues.
-    worst_pattern : float
-        The same of the pattern that is recalled worst, mean over its cues.
+    Both are means over the cues of a pattern.
     """
 
     mean: float
@@ -40,7 +36,7 @@ class Quality:
 
 
 def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
-    """Recall every stored pattern from corrupted cues.
+    """Recall stored patterns from corrupted cues.
 
     Parameters
     ----------
@@ -59,14 +55,12 @@ def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
     -------
     Quality
     """
-    similarity = np.mean(
-        [
-            cosine(memory.recall(corrupt(patterns, rng), iterations=iterations), patterns)
-            for _ in range(cues)
-        ],
-        axis=0,
-    )
-    return Quality(float(similarity.mean()), float(similarity.min()))
+    cosines = [
+        cosine(memory.recall(corrupt(patterns, rng), iterations=iterations), patterns)
+        for _ in range(cues)
+    ]
+    by_pattern = np.mean(cosines, axis=0)
+    return Quality(float(by_pattern.mean()), float(by_pattern.min()))
 
 
 class CapacitySearch:
@@ -81,16 +75,12 @@ class CapacitySearch:
         ``memory_factory()`` returns an unfitted memory.
     pool : array (n, N)
         Patterns to draw from.
-    corrupt : callable
-        ``corrupt(patterns, rng)`` returns corrupted copies.
+    corrupt, cues, iterations
+        As in `recall_quality`.
     limits : list of WeightLimits or None
         What the memory is fitted within.
     rng : numpy.random.Generator
         Draws the patterns and the cues.
-    cues : int
-        Corrupted cues per pattern.
-    iterations : int
-        Largest number of synchronous updates in recall.
     deploy : callable, optional
         ``deploy(memory, patterns)`` returns the network that recalls in place of a fitted memory,
         such as the programmed one.
@@ -102,14 +92,13 @@ class CapacitySearch:
     """
 
     def __init__(
-        self, memory_factory, pool, corrupt, *, limits, rng, cues=1, iterations=10, deploy=None
+        self, memory_factory, pool, corrupt, *, limits=None, rng, cues=1, iterations=10, deploy=None
     ):
         pool = check_patterns(pool)
         self.pool = pool[check_rng(rng).permutation(len(pool))]
-        self.memory_factory, self.corrupt, self.limits = memory_factory, corrupt, limits
-        self.cues = check_count(cues, "cues")
-        self.iterations = check_count(iterations, "iterations", least=0)
-        self.deploy = deploy
+        self.memory_factory, self.limits, self.deploy = memory_factory, limits, deploy
+        cues, iterations = check_count(cues, "cues"), check_count(iterations, "iterations", least=0)
+        self.recall = partial(recall_quality, corrupt=corrupt, cues=cues, iterations=iterations)
         self.cue_seed = int(rng.integers(2**32))
         self.qualities = {}
 
@@ -118,18 +107,13 @@ class CapacitySearch:
         if count not in self.qualities:
             patterns = self.pool[:count]
             memory = self.memory_factory().fit(patterns, limits=self.limits)
-            if self.deploy:
-                memory = self.deploy(memory, patterns)
-            self.qualities[count] = self._recall(as_network(memory), patterns)
+            network = self.deploy(memory, patterns) if self.deploy else as_network(memory)
+            rng = np.random.default_rng([self.cue_seed, count])
+            # Without weights every state stays, so that even clean cues would seem recalled.
+            stores = any(layer.weights.any() for layer in network.layers)
+            found = self.recall(network, patterns, rng=rng) if stores else Quality(0.0, 0.0)
+            self.qualities[count] = found
         return self.qualities[count]
-
-    def _recall(self, network, patterns):
-        # Without weights every state stays as it is, so that even clean cues would seem recalled.
-        if not any(layer.weights.any() for layer in network.layers):
-            return Quality(0.0, 0.0)
-        rng = np.random.default_rng([self.cue_seed, len(patterns)])
-        options = {"cues": self.cues, "iterations": self.iterations}
-        return recall_quality(network, patterns, self.corrupt, rng, **options)
 
     def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.4):
         """Number of patterns up to which recall reaches the threshold.
@@ -154,12 +138,11 @@ class CapacitySearch:
 
         Raises
         ------
-        ValueError
-            For an unknown criterion, or a threshold or resolution out of range.
+        TypeError, ValueError
+            For an unknown criterion, or a number out of range.
         """
         check_choice(criterion, "criterion", CRITERIA)
-        check_positive(threshold, "threshold", 0.99)
-        check_rate(threshold, "threshold")
+        check_rate(check_positive(threshold, "threshold", 0.99), "threshold")
         check_not_negative(resolution, "resolution", 0.4)
         top = len(self.pool)
         guess = max(self.pool.shape[1] // 8, 1) if guess is None else check_count(guess, "guess")
@@ -182,21 +165,9 @@ class Bracket:
     """The numbers of patterns between which a capacity lies, and the number to try next.
 
     The shortfall from perfect recall grows roughly as a power of the number of patterns. The search
-    follows this law, which takes fewer trials than bisection.
-
-    Parameters
-    ----------
-    threshold : float
-        Cosine similarity that counts as recalled.
-    top : int
-        Largest number that can be tried.
-    exponent : float
-        Of the power law, as long as only one end was tried.
-
-    Attributes
-    ----------
-    low, high : int
-        Largest number recalled, 0 if none; smallest not recalled, above ``top`` if none.
+    follows this law, which takes fewer trials than bisection. ``low`` is the largest number that
+    was recalled, 0 at first; ``high`` the smallest that was not, above the ``top`` of what can be
+    tried at first. The ``exponent`` of the law is given as long as only one end was tried.
     """
 
     def __init__(self, threshold, top, exponent):
@@ -212,11 +183,11 @@ class Bracket:
 
     def add(self, trial, quality):
         """Note the recall quality of a number between the ends; it becomes one of them."""
-        # Perfect recall does not tell how far away the capacity is, and a shortfall at the
-        # threshold has the logarithm 0, by which `crossing` cannot divide: both are cut off.
         recalled = quality >= self.threshold
         self._recalled.append(recalled)
         shortfall = (1.0 - quality) / max(1.0 - self.threshold, 1e-9)
+        # Perfect recall does not tell how far away the capacity is, and a shortfall at the
+        # threshold has the logarithm 0, by which `crossing` cannot divide: both are cut off.
         if recalled:
             self.low, self._shortfall[trial] = trial, min(max(shortfall, 0.05), 1.0)
         else:
@@ -244,11 +215,10 @@ class Bracket:
         resolution = max(resolution, LEAST_STEP)
         if self.low and self.high <= self.top:
             step = (1.0 + resolution) ** 0.25
+            upwards = crossing**2 < self.low * self.high
+            trial = crossing * step if upwards else crossing / step
             if len(set(self._recalled[-3:])) == 1:
                 trial = np.sqrt(self.low * self.high)
-            else:
-                upwards = crossing**2 < self.low * self.high
-                trial = crossing * step if upwards else crossing / step
         else:
             step = (1.0 + resolution / 2) ** (2.0 ** min(trials - 1, 10))
             if self.low:
@@ -262,17 +232,11 @@ class Bracket:
         return self.low if self.high - self.low <= 1 else int(self.crossing())
 
 
-def find_capacity(
-    memory_factory, pool, corrupt, *, rng, limits=None, cues=1, iterations=10, **search
-):
+def find_capacity(memory_factory, pool, corrupt, *, rng, limits=None, cues=1, iterations=10, **own):
     """Largest number of patterns that a memory recalls from corrupted cues.
 
-    Parameters and errors are those of `CapacitySearch` and, for ``search``, of its method
+    Parameters and errors are those of `CapacitySearch` and, for ``own``, of its method
     ``capacity``; use the class itself to ask for both criteria at the price of one.
-
-    Returns
-    -------
-    int
     """
     options = {"limits": limits, "rng": rng, "cues": cues, "iterations": iterations}
-    return CapacitySearch(memory_factory, pool, corrupt, **options).capacity(**search)
+    return CapacitySearch(memory_factory, pool, corrupt, **options).capacity(**own)

@@ -20,10 +20,6 @@ def joined(dim, *parts, seeds=None):
         With the dimensions "criterion" and "seed"; only criteria that all of them have are kept.
     seeds : list of int, optional
         The seeds to keep; those that all parts have by default.
-
-    Returns
-    -------
-    xarray.DataArray
     """
     first, *others = parts
     shared = {
@@ -38,13 +34,8 @@ def joined(dim, *parts, seeds=None):
 def point_of(values, at, **place):
     """A point of one sweep in the place that it has in a sweep along another dimension.
 
-    Parameters
-    ----------
-    values : xarray.DataArray or xarray.Dataset
-    at : dict
-        Where the point lies in its own sweep, such as ``{"neurons": 400}``.
-    **place
-        Where it lies in the other, such as ``masked_fraction=0.0``.
+    ``at`` says where the point lies in its own sweep, such as ``{"neurons": 400}``, and ``place``
+    where in the other, such as ``masked_fraction=0.0``.
     """
     return values.sel(at, drop=True).expand_dims({dim: [value] for dim, value in place.items()})
 
@@ -58,12 +49,8 @@ def ratio(after, before):
 class Multiplier:
     """By what factor one training holds more patterns than another.
 
-    Attributes
-    ----------
-    before, after : float
-        Mean capacities, on the seeds that both were searched on.
-    ratio : xarray.DataArray (seed,)
-        Seed by seed, see `ratio`.
+    ``before`` and ``after`` are mean capacities on the seeds that both were searched on, ``ratio``
+    an array (seed,), see `ratio`.
     """
 
     before: float
@@ -89,17 +76,13 @@ class Multiplier:
 
 
 def multipliers(after, before):
-    """The `Multiplier` of two trainings of one network, by criterion.
+    """The `Multiplier` of two trainings of one network, in a dict by criterion.
 
     Parameters
     ----------
     after, before : xarray.DataArray (criterion, seed)
-        Capacities. NaN marks seeds that were not searched by a criterion.
-
-    Returns
-    -------
-    dict of str to Multiplier
-        For the criteria that both have.
+        Capacities. NaN marks seeds that were not searched by a criterion; a criterion that one of
+        them lacks is left out.
     """
     found = {}
     for criterion in CRITERIA:
@@ -111,19 +94,10 @@ def multipliers(after, before):
 
 
 def gains(values, dim, reference):
-    """What each entry along a dimension adds to one of them, over the seeds.
+    """What each entry along a dimension adds to the reference, an interval over the seeds each.
 
-    Parameters
-    ----------
-    values : xarray.DataArray (dim, seed)
-    dim : str
-    reference : str or number
-        The entry that the others are compared with.
-
-    Returns
-    -------
-    dict of str or number to statistics.Interval
-        Without the entries that are the same as the reference on every seed.
+    ``values`` is an array (dim, seed). The dict leaves out entries that are the same as the
+    reference on every seed.
     """
     added = values - values.sel({dim: reference}, drop=True)
     return {
@@ -134,34 +108,15 @@ def gains(values, dim, reference):
 
 
 def side(interval):
-    """On which side of zero an interval lies: 1 above, -1 below, 0 if it holds zero.
-
-    Parameters
-    ----------
-    interval : statistics.Interval
-
-    Returns
-    -------
-    xarray.DataArray of int
-    """
+    """On which side of zero an `Interval` lies: 1 above, -1 below, 0 if it holds zero."""
     return (interval.low > 0).astype(int) - (interval.high < 0).astype(int)
 
 
 def tolerated(quality, dim, threshold=0.99):
-    """Corruption up to which the recall of each seed stays at or above a threshold.
+    """Corruption up to which the recall of each seed stays at or above a threshold, (seed,).
 
-    Parameters
-    ----------
-    quality : xarray.DataArray (seed, dim)
-        Cosine similarity.
-    dim : str
-        The corruption, such as a masked fraction.
-    threshold : float
-
-    Returns
-    -------
-    xarray.DataArray (seed,)
-        The last corruption tried, where no quality falls below.
+    ``quality`` is an array (seed, dim), and the dimension the corruption, such as a masked
+    fraction. Where no quality falls below, it is the last one tried.
     """
     places = quality[dim].values
     found = [
@@ -208,36 +163,23 @@ def devices_saved(capacity, devices, wanted, available):
 def first_exact(cosine):
     """Iteration at which each recall first equals its pattern; NaN for one that does not end there.
 
-    Parameters
-    ----------
-    cosine : xarray.DataArray (iteration, ...)
-        Similarity with the stored pattern.
+    ``cosine`` (iteration, ...) is the similarity with the stored pattern.
     """
     exact = cosine > 1 - 1e-6
     return exact.argmax("iteration").where(exact.isel(iteration=-1))
 
 
 def never_rises(energy):
-    """Whether the energy of each recall never rises, by more than a thousandth of itself.
-
-    Parameters
-    ----------
-    energy : xarray.DataArray (iteration, ...)
-    """
+    """Whether the energy (iteration, ...) of each recall never rises by over a thousandth of it."""
     slack = 1e-3 * abs(energy)  # rounding, and states that no longer move
     change = energy.diff("iteration")
     return (change <= slack.isel(iteration=slice(1, None))).all("iteration")
 
 
 def share_below(values, limit=1.0, dim="pattern"):
-    """Share of the values along a dimension that are below a limit; places that hold none are left.
+    """Share of the values along a dimension that are below a limit.
 
-    Parameters
-    ----------
-    values : xarray.DataArray
-        NaN along the whole of a place stands for a pattern that this load does not have.
-    limit : float
-    dim : str
+    Places whose values are all NaN, such as patterns that a load does not have, are left out.
     """
     return (values.dropna(dim, how="all") < limit).mean(dim)
 

@@ -7,8 +7,9 @@ import numpy as np
 import scipy.stats
 import xarray as xr
 
-from crossmem.checks import check_rng
 from crossmem.randomness import generator
+
+RESAMPLES = 2000  # of every bootstrap
 
 
 def refuse_missing(values, name):
@@ -26,35 +27,24 @@ def refuse_missing(values, name):
 
 @dataclass(frozen=True)
 class Exponent:
-    """Slope of a log–log regression with its 95 % bootstrap interval.
-
-    Attributes
-    ----------
-    value, low, high : float
-        The exponent and its interval.
-    prefactor : float
-        capacity = prefactor · size ** value.
-    """
+    """Slope of a log–log regression with its 95 % bootstrap interval."""
 
     value: float
     low: float
     high: float
-    prefactor: float
 
 
-def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
-    """Exponent of capacity against size.
+def growth(values, dim):
+    """Exponent with which capacities grow along a dimension, with its interval.
+
+    The regression is through the logarithm of the means over seeds; the interval comes from drawing
+    seeds with replacement, and is NaN for a single seed.
 
     Parameters
     ----------
-    sizes : array (s,)
-        Network sizes, at least two.
-    capacities : array (seeds, s)
-        One row per seed. The regression is through the logarithm of the means over seeds, which
-        must be above 0; the interval comes from drawing seeds with replacement, and is NaN for a
-        single seed.
-    rng : numpy.random.Generator
-        Draws the resamples.
+    values : xarray.DataArray
+        With the dimensions ``dim``, at least two sizes, and "seed", no others.
+    dim : str
 
     Returns
     -------
@@ -63,16 +53,15 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
     Raises
     ------
     ValueError
-        If the shapes do not match, a mean capacity is 0, or one is NaN.
+        For a single size, a mean capacity of 0, or NaN.
     """
-    sizes, capacities = np.asarray(sizes, dtype=float), np.asarray(capacities, dtype=float)
-    if capacities.ndim != 2 or capacities.shape[1] != len(sizes) or len(sizes) < 2:
-        raise ValueError(
-            f"capacities of shape {capacities.shape} for {len(sizes)} sizes: pass (seeds, sizes) "
-            "with at least two sizes"
-        )
+    sizes = values[dim].values.astype(float)
+    capacities = np.asarray(values.transpose("seed", dim), dtype=float)
+    if len(sizes) < 2:
+        raise ValueError(f"{dim} is {sizes}: an exponent needs at least two sizes; run more")
     refuse_missing(capacities, "capacities")
-    if not (capacities.mean(axis=0) > 0).all():
+    means = capacities.mean(axis=0)
+    if not (means > 0).all():
         raise ValueError("a mean capacity is 0, which has no logarithm: leave that size out")
     offsets = np.log(sizes) - np.log(sizes).mean()
 
@@ -80,16 +69,14 @@ def scaling_exponent(sizes, capacities, rng, *, resamples=2000):
         """Least-squares slope of the logarithms, for one row of means or many."""
         return np.log(means) @ offsets / (offsets @ offsets)
 
-    means = capacities.mean(axis=0)
-    value = float(slope(means))
-    prefactor = float(np.exp(np.log(means).mean() - value * np.log(sizes).mean()))
-    check_rng(rng)
-    if len(capacities) == 1:
-        return Exponent(value, np.nan, np.nan, prefactor)
-    draws = rng.integers(len(capacities), size=(resamples, len(capacities)))
+    value, seeds = float(slope(means)), len(capacities)
+    if seeds == 1:
+        return Exponent(value, np.nan, np.nan)
+    stream = {"width": "hidden"}.get(dim, dim)  # names of the streams of the published intervals
+    draws = generator(0, "exponent", stream).integers(seeds, size=(RESAMPLES, seeds))
     means = capacities[draws].mean(axis=1)
     low, high = np.quantile(slope(means[(means > 0).all(axis=1)]), [0.025, 0.975])
-    return Exponent(value, float(low), float(high), prefactor)
+    return Exponent(value, float(low), float(high))
 
 
 class Interval(NamedTuple):
@@ -100,21 +87,19 @@ class Interval(NamedTuple):
     high: xr.DataArray
 
 
-def mean_interval(values, dim="seed", *, resamples=2000):
-    """Return the mean over a dimension with its 95 % bootstrap interval (percentiles).
+def mean_interval(values, dim="seed"):
+    """Mean over a dimension with its 95 % bootstrap interval (percentiles).
 
     Parameters
     ----------
     values : xarray.DataArray, or array (seeds,)
     dim : str
         The dimension of the repetitions, at least two of them.
-    resamples : int
-        Number of bootstrap samples; their random numbers are always the same.
 
     Returns
     -------
     Interval
-        Three arrays without the dimension.
+        Three arrays without the dimension; the same values give the same interval.
 
     Raises
     ------
@@ -134,32 +119,13 @@ def mean_interval(values, dim="seed", *, resamples=2000):
         (values.values,),
         np.mean,
         axis=values.get_axis_num(dim),
-        n_resamples=resamples,
+        n_resamples=RESAMPLES,
         batch=100,
         method="percentile",
         rng=generator(0, "mean_interval"),
     )
-    mean = values.mean(dim)
-    low, high = bootstrap.confidence_interval
-    return Interval(mean, mean.copy(data=low), mean.copy(data=high))
-
-
-def growth(values, dim):
-    """Exponent with which capacities grow along a dimension, with its interval.
-
-    Parameters
-    ----------
-    values : xarray.DataArray
-        With the dimensions ``dim``, a size, and "seed", no others.
-    dim : str
-
-    Returns
-    -------
-    Exponent
-    """
-    values = values.transpose("seed", dim)
-    stream = {"width": "hidden"}.get(dim, dim)  # names of the streams of the published intervals
-    return scaling_exponent(values[dim], values, generator(0, "exponent", stream))
+    mean, ends = values.mean(dim), bootstrap.confidence_interval
+    return Interval(mean, mean.copy(data=ends.low), mean.copy(data=ends.high))
 
 
 def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
@@ -186,8 +152,8 @@ def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
     Raises
     ------
     ValueError
-        If the places do not increase, one of them is not above 0 where a logarithm is asked for,
-        their number is not that of the quality, or the quality holds NaN.
+        If the places do not increase (above 0 with ``log``), their number is not that of the
+        quality, or the quality holds NaN.
     """
     places, quality = np.asarray(places, dtype=float), np.asarray(quality, dtype=float)
     increasing = (np.diff(places) > 0).all() and (not log or (places > 0).all())
@@ -199,11 +165,9 @@ def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
     failed = np.flatnonzero(quality < threshold)
     if not failed.size:
         return float(never)
-    after = failed[0]
-    if after == 0:
+    first = failed[0]
+    if first == 0:
         return float(places[0])
-    before = after - 1
-    share = (quality[before] - threshold) / (quality[before] - quality[after])
-    if log:
-        return float(places[before] * (places[after] / places[before]) ** share)
-    return float(places[before] + share * (places[after] - places[before]))
+    (before, after), (good, bad) = places[first - 1 : first + 1], quality[first - 1 : first + 1]
+    share = (good - threshold) / (good - bad)
+    return float(before * (after / before) ** share if log else before + share * (after - before))

@@ -83,13 +83,11 @@ def test_two_neurons(constants, scheme, updates, changed, expected, latency):
 
 
 def test_scheme_details(constants):
-    """One differential conversion, converters that are shared, columns that do not float."""
+    """Converters that are shared, columns that do not float."""
 
     def cost(scheme, **details):
         return recall_cost([(2, 2)], scheme, 1, constants, chip=Chip(tile=4, **details))
 
-    one = cost("synchronous", differential=True)
-    assert counts(one) == {"dac": 2, "array": 8, "tia": 2, "adc": 2, "digital": 2}
     # One converter for the tile: the four columns one after the other, or the two of a step.
     assert float(cost("synchronous", conversions_per_adc=64)["latency"]) == 115 + 4 * 20
     assert float(cost("asynchronous", conversions_per_adc=64)["latency"]) == 115 + 2 * 20
@@ -158,14 +156,6 @@ def test_labelled_updates_and_constants_give_each_cost_of_its_own(scheme):
             assert all((found[name] == alone[name]).all() for name in alone.data_vars)
 
 
-def test_one_bad_value_among_labelled_ones_is_named(constants):
-    updates = xr.DataArray([1.0, -2.0], dims="seed")
-    with pytest.raises(ValueError, match="updates is -2"):
-        recall_cost([(2, 2)], "synchronous", updates, constants)
-    with pytest.raises(ValueError, match="changed is 5 but updates 1"):
-        recall_cost([(2, 2)], "line-holding", abs(updates), constants, changed=5)
-
-
 # Identities
 
 
@@ -229,8 +219,6 @@ def test_saving_by_hand(constants):
     assert gain.latency == pytest.approx(4)
     assert gain.latency_saved == pytest.approx(0.75)
     assert gain.energy == pytest.approx((11.2 + 3.2 + 8 + 240 + 4) / (2.8 + 1.6 + 4 + 120 + 2))
-    with pytest.raises(ValueError, match=r"0.0\].*compare recalls"):
-        saving(slow, recall_cost([(2, 2)], "synchronous", 0, constants))
 
 
 def test_results_can_be_saved(constants, tmp_path):
@@ -247,8 +235,7 @@ def test_every_constant_of_the_project_has_a_source():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"unit": None}, "constant 'adc_energy' has no unit"),
-        ({"source": ""}, "constant 'adc_energy' has no source"),
+        ({"unit": None}, "constant 'adc_energy' is .*: give name, unit"),
         ({"unit": "nJ"}, "is in nJ: convert it to pJ"),
         ({"low": 50}, "constant 'adc_energy' has low 50, typical 34 and high 44: put"),
         ({"typical": 45}, "low 1.2, typical 45 and high 44"),
@@ -265,31 +252,18 @@ def test_bad_entries(tmp_path, fields, message):
 def test_bad_tables(tmp_path):
     path = tmp_path / "costs.yaml"
     table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump(table | {"adc_enrgy": {}}), encoding="utf-8")
-    with pytest.raises(ValueError, match="'adc_enrgy' is unknown: did you mean 'adc_energy'"):
-        load_costs(path)
-    del table["adc_energy"]
+    table["adc_enrgy"] = table.pop("adc_energy")
     path.write_text(yaml.safe_dump(table), encoding="utf-8")
-    with pytest.raises(ValueError, match="constant 'adc_energy' is missing: add it, in pJ"):
+    with pytest.raises(ValueError, match=r"\['adc_energy', 'adc_enrgy'\]: give"):
         load_costs(path)
     path.write_text("", encoding="utf-8")
-    with pytest.raises(ValueError, match="is not a table"):
+    with pytest.raises(ValueError, match="costs.yaml lacks"):
         load_costs(path)
 
 
-@pytest.mark.parametrize(
-    ("shapes", "scheme", "updates", "details", "message"),
-    [
-        ([(2, 2)], "sync", 1, {}, "scheme='sync' is unknown"),
-        ([(2, 2)], "synchronous", -1, {}, "updates is -1"),
-        ([(2, 2)], "line-holding", 1, {"changed": 2}, "changed is 2 but updates 1"),
-        ([(3, 2)], "synchronous", 1, {}, "layer 0 takes 2 inputs but the layer below gives 3"),
-        ([(3, 4), (4, 2)], "synchronous", 1, {}, "layer 1 takes 2 inputs"),
-    ],
-)
-def test_bad_recalls(constants, shapes, scheme, updates, details, message):
-    with pytest.raises(ValueError, match=message):
-        recall_cost(shapes, scheme, updates, constants, **details)
+def test_an_unknown_scheme(constants):
+    with pytest.raises(ValueError, match="scheme='sync' is unknown"):
+        recall_cost([(2, 2)], "sync", 1, constants)
 
 
 def test_bad_chips():

@@ -12,11 +12,8 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from crossmem.checks import check_choice, check_count, check_even, check_not_negative, nearest
+from crossmem.checks import check_choice, check_count, check_even, check_not_negative
 from crossmem.labels import describe, quantity
-
-#: Ways to drive the lines of the chip; see `recall_cost`.
-SCHEMES = ("synchronous", "asynchronous", "line-holding")
 
 #: Parts of the chip among which the energy is divided.
 COMPONENTS = ("dac", "array", "tia", "adc", "digital")
@@ -78,7 +75,6 @@ class Chip:
     """
 
     tile: int = 64  # rows and columns, even
-    differential: bool = False  # whether a pair of columns is subtracted before one conversion
     conversions_per_adc: int = 1  # 1 if each column has its own converter
     idle_columns_conduct: bool = False
     idle_strips_driven: bool = True
@@ -94,14 +90,9 @@ def load_costs(path):
     A ValueError if a constant is missing or unknown, or its fields, unit or order are wrong.
     """
     table, units = yaml.safe_load(Path(path).read_text(encoding="utf-8")), UNITS | PULSE_UNITS
-    if not isinstance(table, dict):
-        raise ValueError(f"{path} is not a table: give an entry for each of {', '.join(units)}")
-    for key in table:
-        if key not in units:
-            raise ValueError(f"constant {key!r} is unknown: did you mean {nearest(key, units)!r}?")
-    for key, unit in units.items():
-        if key not in table:
-            raise ValueError(f"constant {key!r} is missing: add it, in {unit}")
+    wrong = units.keys() ^ (table or {})
+    if wrong:
+        raise ValueError(f"{path} lacks, or should not have, {sorted(wrong)}: give {list(units)}")
     return {key: _checked(key, table[key], unit) for key, unit in units.items()}
 
 
@@ -125,6 +116,10 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     stack, a step passes through the hidden layers synchronously, and only the lines of the first
     layer can be held.
 
+    Currents flow for the read time only, and a column's value is held until its converter is free.
+    Tiles and neurons work in parallel. Leakage, currents of amplifiers at rest and the control
+    logic are left out.
+
     Parameters
     ----------
     shapes : sequence of (int, int)
@@ -143,15 +138,9 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     xarray.Dataset
         ``count`` and ``energy`` in pJ along ``component``, and ``latency`` in ns. Dimensions of
         ``updates``, ``changed`` and the constants come first.
-
-    Notes
-    -----
-    Currents flow for the read time only, and a column's value is held until its converter is free.
-    Tiles and neurons work in parallel. Leakage, currents of amplifiers at rest and the control
-    logic are left out.
     """
     chip = chip or Chip()
-    _check_recall(shapes, scheme, updates, changed)
+    check_choice(scheme, "scheme", ("synchronous", "asynchronous", "line-holding"))
     count, latency = dict.fromkeys(COMPONENTS, 0.0), 0.0
     for depth, (n_out, n_in) in enumerate(shapes):
         alone = scheme != "synchronous" and depth == len(shapes) - 1
@@ -188,14 +177,9 @@ def layer_shapes(neurons, width=0):
 
 
 def saving(baseline, chosen):
-    """Ratios of two results of `recall_cost`, baseline over chosen, as a `Saving`.
-
-    A recall without updates has no cost and is a ValueError.
-    """
+    """Ratios of two results of `recall_cost`, baseline over chosen, as a `Saving`."""
     times = [float(result["latency"]) for result in (baseline, chosen)]
     energies = [float(result["energy"].sum()) for result in (baseline, chosen)]
-    if min(*times, *energies) <= 0:
-        raise ValueError(f"costs are {energies} pJ, {times} ns: compare recalls with updates")
     return Saving(energies[0] / energies[1], times[0] / times[1], 1 - times[1] / times[0])
 
 
@@ -213,16 +197,15 @@ def recall_power(shapes, constants):
 
 def _read_out(driven, n_in, outputs, constants, chip):
     """Events and time in ns after the lines have settled, when one layer computes some outputs."""
-    per_output = 1 if chip.differential else 2
     partial_sums = outputs * ceil(n_in / chip.tile)
-    on_a_tile = min(outputs, chip.tile // 2) * per_output
     events = {
         "array": 2 * n_in * (driven if chip.idle_columns_conduct else outputs),
-        "tia": partial_sums * per_output,
-        "adc": partial_sums * per_output,
+        "tia": 2 * partial_sums,
+        "adc": 2 * partial_sums,
         "digital": partial_sums,  # each is added to the next, the last sum is activated
     }
-    converting = min(chip.conversions_per_adc, on_a_tile) * constants["adc_time"]
+    columns = min(2 * outputs, chip.tile)  # on a tile
+    converting = min(chip.conversions_per_adc, columns) * constants["adc_time"]
     return events, constants["read_time"] + converting + constants["digital_time"]
 
 
@@ -241,35 +224,17 @@ def _event_energies(constants, tile):
 
 def _checked(key, entry, unit):
     """One entry of the table as a `Cost`, or an error that says what is wrong with it."""
-    entry = entry if isinstance(entry, dict) else {}
-    for field in Cost._fields:
-        if entry.get(field) in (None, ""):
-            raise ValueError(f"constant {key!r} has no {field}: add it")
-    cost = Cost(*(entry[field] for field in Cost._fields))
+    try:
+        cost = Cost(**entry)
+    except TypeError:
+        raise ValueError(f"constant {key!r} is {entry}: give {', '.join(Cost._fields)}") from None
     if cost.unit != unit:
         raise ValueError(f"constant {key!r} is in {cost.unit}: convert it to {unit}")
     for field in ("low", "typical", "high"):
-        check_not_negative(entry[field], f"{field} of constant {key!r}")
+        check_not_negative(getattr(cost, field), f"{field} of constant {key!r}")
     if not cost.low <= cost.typical <= cost.high:
         raise ValueError(
             f"constant {key!r} has low {cost.low:g}, typical {cost.typical:g} and high "
             f"{cost.high:g}: put them in rising order"
         )
     return cost
-
-
-def _check_recall(shapes, scheme, updates, changed):
-    check_choice(scheme, "scheme", SCHEMES)
-    for values, name in ((updates, "updates"), (changed, "changed")):
-        check_not_negative(float(np.min(values)), name, 2)
-    if np.any(changed > updates):
-        raise ValueError(
-            f"changed is {np.max(changed):g} but updates {np.min(updates):g}: "
-            "a step changes one neuron, so give at most as many"
-        )
-    for number, (_, n_in) in enumerate(shapes):
-        if n_in != shapes[number - 1][0]:  # the first layer takes what the last one gives
-            raise ValueError(
-                f"layer {number} takes {n_in} inputs but the layer below gives "
-                f"{shapes[number - 1][0]}: make the shapes fit"
-            )

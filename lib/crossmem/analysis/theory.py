@@ -15,7 +15,7 @@ RECALLED = 0.99
 
 
 def gardner_capacity(stability=0.0, *, connectivity=1.0, stuck_ratio=0.0):
-    """Largest load P/N of independent patterns that couplings can hold with a given stability.
+    """Largest load P/N of random patterns, float or array, that couplings hold with a stability.
 
     α = c / [(1 + κ²)Φ(κ) + κφ(κ)] (Gardner 1988); at κ = 0 it is 2. Diluted couplings scale it
     by the fraction c that works. Couplings stuck at random values add Gaussian noise to the
@@ -29,11 +29,6 @@ def gardner_capacity(stability=0.0, *, connectivity=1.0, stuck_ratio=0.0):
         Fraction c in [0, 1] of couplings that can be set.
     stuck_ratio : float or array
         ρ, norm of the stuck couplings over that of the free ones; only with zero stability.
-
-    Returns
-    -------
-    float or array
-        Patterns per neuron.
     """
     stability, stuck_ratio = np.asarray(stability, float), np.asarray(stuck_ratio, float)
     if not ((np.asarray(connectivity) >= 0) & (np.asarray(connectivity) <= 1)).all():
@@ -61,10 +56,7 @@ def hebbian_overlap(load):
 def hebbian_capacity(overlap=None):
     """Largest load P/N of a Hebbian memory: 0.138 at all, 0.126 at a mean overlap of 0.99.
 
-    Parameters
-    ----------
-    overlap : float, optional
-        Overlap that must be kept, below 1; None asks only for a retrieval state.
+    ``overlap`` is the one that must be kept, below 1; None asks only for a retrieval state.
     """
     if overlap is not None and not 0 < overlap < 1:
         raise ValueError(f"overlap is {overlap}, but must lie between 0 and 1; try 0.99")
@@ -75,39 +67,19 @@ def hebbian_capacity(overlap=None):
 def one_step_overlap(overlap, stability):
     """Overlap after one update from a cue of given overlap, if every neuron has that stability.
 
-    m₁ = erf(Λm₀/√(2(1 - m₀²))) (Gardner, Stroud & Wallace 1989).
-
-    Parameters
-    ----------
-    overlap : float or array
-        Of the cue with its pattern, in (0, 1); 1 - 2f for a share f of flipped bits.
-    stability : float or array
-        Λ, field over the norm of the weights, of random patterns.
+    m₁ = erf(Λm₀/√(2(1 - m₀²))) (Gardner, Stroud & Wallace 1989) with the overlap m₀ of the cue, in
+    (0, 1), which is 1 - 2f for a share f of flipped bits, and the stability Λ, the field over the
+    norm of the weights. Floats or arrays.
     """
     overlap = np.asarray(overlap, dtype=float)
     return erf(stability * overlap / np.sqrt(2 * (1 - overlap**2)))[()]
 
 
 def one_step_capacity(overlap, target=RECALLED):
-    """Largest load from which one update lifts ``overlap`` to ``target``, for random patterns.
+    """Largest load P/N from which one update lifts ``overlap`` to ``target``, for random patterns.
 
     The stability that this needs, put into Gardner's bound; 0.397 from 0.90 to 0.99. Several
-    updates can do more.
-
-    Parameters
-    ----------
-    overlap, target : float
-        Before the update and after it, in (0, 1).
-
-    Returns
-    -------
-    float
-        Patterns per neuron.
-
-    Raises
-    ------
-    ValueError
-        For an overlap outside (0, 1).
+    updates can do more. Both overlaps lie in (0, 1), else a ValueError names them.
     """
     for name, value in (("overlap", overlap), ("target", target)):
         if not 0 < value < 1:
@@ -128,49 +100,30 @@ def counting_bound(weights, neurons, bits_per_pixel=1.0):
 
     Parameters
     ----------
-    weights : int or array
-        Number of working weights.
-    neurons : int or array
-        Number N of visible neurons.
+    weights, neurons : int or array
+        Numbers of working weights and of visible neurons.
     bits_per_pixel : float or array
-        h, from `bits_per_pixel` or `rate_distortion_bits`.
+        h, from `bits_per_pixel`, `gaussian_bits_per_pixel` or `rate_distortion_bits`.
     """
     return 2 * weights / (neurons * bits_per_pixel)
 
 
 def bits_per_device(capacity, devices, neurons, bits_per_pixel=1.0):
-    """Information stored per memristor; 1 is the bound of one layer of threshold units.
+    """Bits stored per memristor, two of which make a weight; numbers or arrays of them.
 
-    Parameters
-    ----------
-    capacity : int or array
-        Number of stored patterns.
-    devices : int or array
-        Number of memristors, two per weight.
-    neurons : int or array
-        Number N of visible neurons.
-    bits_per_pixel : float or array
-        As in `counting_bound`.
+    1 is the bound of one layer of threshold units. The capacity is a number of patterns, the rest
+    is as in `counting_bound`.
     """
     return capacity * neurons * bits_per_pixel / devices
 
 
 def bits_per_pixel(images):
-    """Information in a pixel of binary images, as one part of them predicts the other.
+    """Bits per pixel of binary images, as one part of them predicts the other; 1 for fair pixels.
 
     Each pixel is coded given its six causal neighbours (the template of the JBIG standard, cut to
     six), with a table per position that is counted on the even images and used on the odd ones,
-    and the other way round. Any code is an upper bound on the entropy.
-
-    Parameters
-    ----------
-    images : array (n, side * side) of ±1
-        Many more than the 64 contexts.
-
-    Returns
-    -------
-    float
-        Bits per pixel; 1 for independent fair pixels.
+    and the other way round. Any code is an upper bound on the entropy. The images, an array
+    (n, side * side) of ±1, must be many more than the 64 contexts.
     """
     images = np.asarray(images) > 0
     side = image_side(images.shape[1])
@@ -193,7 +146,7 @@ def bits_per_pixel(images):
 
 
 def rate_distortion_bits(similarity=RECALLED):
-    """Information in a pixel uniform in [-1, 1] that is known up to a cosine similarity.
+    """Bits per pixel, each uniform in [-1, 1], of patterns known up to a cosine similarity.
 
     Shannon's lower bound ½log₂(σ²/D) + h(x) - ½log₂(2πeσ²) at the distortion D = σ²(1 - s²), so
     that a bound on the number of patterns stays a bound.
@@ -203,23 +156,12 @@ def rate_distortion_bits(similarity=RECALLED):
 
 
 def gaussian_bits_per_pixel(images, similarity=RECALLED):
-    """Information in a pixel of grey images that are known up to a cosine similarity.
+    """Bits per pixel of grey images that are known up to a cosine similarity.
 
     The rate Σ max(0, ½log₂(λ/θ)) of a Gaussian with the eigenvalues λ of the images' covariance,
     at a distortion Σ min(λ, θ) of the share 1 - s² of the images' energy (reverse water-filling,
-    Cover & Thomas, section 10.3). No source of that covariance needs more bits.
-
-    Parameters
-    ----------
-    images : array (n, N)
-        Many more than N, with values in [-1, 1].
-    similarity : float
-        Cosine similarity s that must be reached, below 1.
-
-    Returns
-    -------
-    float
-        Bits per pixel.
+    Cover & Thomas, section 10.3). No source of that covariance needs more bits. The images, an
+    array (n, N) in [-1, 1], must be many more than N, and the similarity s below 1.
     """
     images = np.asarray(images, dtype=float)
     spread = np.linalg.eigvalsh(np.cov(images, rowvar=False)).clip(1e-12)
@@ -246,9 +188,9 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
     stuck_off, stuck_on : float
         Fault rates per device.
     intervals, compensate : bool
-        As in `Way`; intervals make up for offsets by themselves. Offsets without compensation count
-        as known to the training, so that what follows is a bound for any training that leaves the
-        touched pairs alone.
+        As in `experiments.pairs.Way`; intervals make up for offsets by themselves. Offsets without
+        compensation count as known to the training, which gives a bound for any training that
+        leaves the touched pairs alone.
 
     Returns
     -------

@@ -24,7 +24,7 @@ def test_programming_error_has_the_published_statistics(rng, start):
     error = device.read(written.conductance, rng) - target
     assert error.mean() == pytest.approx(0.108, abs=0.1)
     assert error.std() == pytest.approx(3.894, abs=0.2)
-    assert written.verified.all()
+    assert written.pulses.max() < device.max_pulses
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,6 @@ def test_programming_error_has_the_published_statistics(rng, start):
 def test_pulses_solved_by_hand(rng, start, target, pulses, end):
     written = EXACT.write_and_verify(target, start, rng)
     assert (written.pulses, written.conductance) == (pulses, pytest.approx(end))
-    assert written.verified
 
 
 @pytest.mark.parametrize(("pulses", "end"), [(1, 8.0), (2, 20.0), (3, 13.5), (4, 3.75), (5, 11.75)])
@@ -50,7 +49,6 @@ def test_pulses_start_afresh_when_the_polarity_turns_and_stop_at_the_maximum(rng
     written = device.write_and_verify(10.0, 0.0, rng)
     assert written.conductance == pytest.approx(end)
     assert written.pulses == pulses
-    assert not written.verified
 
 
 def test_tolerance_is_respected_when_reads_are_exact_and_nothing_relaxes(rng):
@@ -77,7 +75,7 @@ def test_stuck_cells_never_move_and_use_up_their_pulses(rng):
     written = device.write_and_verify(np.array([150.0, 0.0, 75.0]), start, rng, stuck=True)
     assert (written.conductance == start).all()
     assert written.pulses[:2].tolist() == [device.max_pulses] * 2
-    assert written.verified.tolist() == [False, False, True]
+    assert written.pulses[2] == 0
 
 
 def test_conductance_stays_in_the_physical_range(rng):

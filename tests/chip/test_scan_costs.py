@@ -71,8 +71,6 @@ def test_shares_and_the_use_between_scans_are_inverse():
     [
         ({"mode": "sampled"}, "vectors is 0"),
         ({"mode": "row"}, "mode='row'"),
-        ({"n_in": 0}, "n_in is 0"),
-        ({"tile": 0}, "tile is 0"),
     ],
 )
 def test_costs_refuse_what_makes_no_sense(arguments, message):

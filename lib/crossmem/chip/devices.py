@@ -15,7 +15,6 @@ class WriteResult(NamedTuple):
 
     conductance: np.ndarray  # µS, after programming and relaxation
     pulses: np.ndarray  # int, SET and RESET pulses; a cell was read once more than it was pulsed
-    verified: np.ndarray  # bool, whether the last read before relaxation was within tolerance
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,9 @@ class DeviceModel:
             pulsed = self._pulse(conductance[active], streak[active], rng)
             conductance[active] = np.where(stuck[active], conductance[active], pulsed)
             pulses[active] += 1
-        verified = np.ones(conductance.size, dtype=bool)
-        verified[active] = False
         relaxed = self._wander(conductance, self.relaxation * rng.standard_normal(pulses.size))
         conductance = np.where((pulses > 0) & ~stuck, relaxed, conductance)
-        return WriteResult(*(a.reshape(shape) for a in (conductance, pulses, verified)))
+        return WriteResult(conductance.reshape(shape), pulses.reshape(shape))
 
     def retention(self, conductance, times, rng, nu=0.0):
         """Conductance of programmed cells as time passes.

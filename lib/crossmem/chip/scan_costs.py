@@ -11,15 +11,7 @@ import numpy as np
 import xarray as xr
 
 from crossmem.checks import check_choice, check_count
-from crossmem.chip.costs import (
-    COMPONENTS,
-    PULSE_UNITS,
-    UNITS,
-    Chip,
-    recall_cost,
-    recall_power,
-    typical,
-)
+from crossmem.chip.costs import PULSE_UNITS, UNITS, Chip, recall_cost, recall_power, typical
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.sensitivity import ratio_range, tornado
 from crossmem.labels import describe, quantity
@@ -88,11 +80,9 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         Pulses of one write: of a device on average, and of the slowest one in its row, for which
         the row waits; see `write_pulses`.
     """
-    for value, name in ((n_out, "n_out"), (n_in, "n_in"), (tile, "tile")):
-        check_count(value, name)
     check_choice(mode, "mode", ("devices", "rows", "sampled"))
     constants = constants | {"mean_conductance": DeviceModel.g_max / 2}
-    each, seconds = _one_read(constants, tile)
+    line, device, column, seconds = _one_read(constants, tile)
     devices, strips = 2 * n_out * n_in, math.ceil(2 * n_out / tile)
     steps = devices if mode == "devices" else min(tile, n_in)
     lines = devices if mode == "devices" else n_in * strips  # driven to reach every device once
@@ -102,7 +92,7 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         reads = check_count(vectors, "vectors")
         drives, cells = reads * lines, reads * devices
         conversions = reads * 2 * n_out * math.ceil(n_in / tile)
-    verifying = 2 * devices * (pulses + 1)
+    verifying, redrives = 2 * devices * (pulses + 1), 2 * lines * (2 * waiting + 1)
     seconds_of_pulse = 1e-9 * constants["pulse_time"]
     power = 1e-6 * constants["mean_conductance"] * constants["pulse_voltage"] ** 2  # W
     return ScanCost(
@@ -111,8 +101,10 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         pulses=2 * devices * pulses,
         read_seconds=reads * seconds,
         write_seconds=2 * steps * (waiting * seconds_of_pulse + (waiting + 1) * seconds),
-        read_energy=_reading(each, drives, cells, conversions),
-        write_energy=_reading(each, 2 * lines * (2 * waiting + 1), verifying, verifying)
+        read_energy=drives * line + cells * device + conversions * column,
+        write_energy=redrives * line
+        + verifying * device
+        + verifying * column
         + 2 * devices * pulses * power * seconds_of_pulse,
     )
 
@@ -135,7 +127,7 @@ def scan_table(costs, sizes, writes):
     sizes : list of int
         Neurons of the layers.
     writes : dict
-        As returned by `write_pulses`.
+        Of `write_pulses`.
 
     Returns
     -------
@@ -171,10 +163,7 @@ def scan_table(costs, sizes, writes):
 
 
 def scan_share(scan, use):
-    """Share that a scan has in the whole, ``use`` being the time or energy spent until the next.
-
-    Both may be labelled arrays.
-    """
+    """Share that a scan has in the whole, ``use`` being the time or energy until the next."""
     return scan / (scan + use)
 
 
@@ -190,14 +179,7 @@ def _amounts(mode, size, writes, constants):
 
 
 def _one_read(constants, tile):
-    """Energy in J of one event of each component of a read, and the time in s of a whole one."""
-    chip = Chip(tile=max(tile + tile % 2, 2))
-    one = recall_cost([(1, 1)], "synchronous", 1, constants, chip=chip)
-    energy = 1e-12 * one["energy"] / one["count"]
-    return dict(zip(COMPONENTS, energy.values, strict=True)), 1e-9 * float(one["latency"])
-
-
-def _reading(each, drives, cells, conversions):
-    """Energy in J of line drives, devices that carry current and columns that are converted."""
-    column = each["tia"] + each["adc"] + each["digital"]
-    return drives * each["dac"] + cells * each["array"] + conversions * column
+    """Energy in J to drive a line, read a device and convert a column; time in s of all that."""
+    one = recall_cost([(1, 1)], "synchronous", 1, constants, chip=Chip(tile + tile % 2))
+    line, device, *column = (1e-12 * one["energy"] / one["count"]).values
+    return line, device, sum(column), 1e-9 * float(one["latency"])

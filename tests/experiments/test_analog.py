@@ -94,11 +94,11 @@ def test_no_bits_are_an_error_and_not_an_exact_converter(bits):
 
 
 def test_bad_drift_and_lines_are_named():
-    with pytest.raises(ValueError, match="nu is -0.1.*>= 0"):
+    with pytest.raises(ValueError, match="nu is -0.1.*at least 0"):
         aged(QUICK, nu=-0.1)
-    with pytest.raises(ValueError, match="nu_spread is -0.1.*>= 0"):
+    with pytest.raises(ValueError, match="nu_spread is -0.1.*at least 0"):
         on_chips(QUICK, [[*IDEAL[:4], 10.0, 0.0, -0.1]])
-    with pytest.raises(ValueError, match="wire_resistance is -1.0.*>= 0"):
+    with pytest.raises(ValueError, match="wire_resistance is -1.0.*at least 0"):
         aged(QUICK, wire_resistance=-1.0)
     with pytest.raises(ValueError, match=r"\[2. 1.\]|\[2.0, 1.0\]"):
         aged(QUICK, times=[2.0, 1.0])

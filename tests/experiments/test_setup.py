@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crossmem import experiments
-from crossmem.experiments.setup import RULES, Setup, Training, hidden_sizes
+from crossmem.experiments.setup import RULES, Setup, Training
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import check_limits
 
@@ -33,8 +33,8 @@ from crossmem.networks.base import check_limits
         ({"flip_rate": float("nan")}, r"flip_rate is nan.*\[0, 1\]"),
         ({"stuck_off": -0.1}, r"stuck_off is -0.1.*\[0, 1\]"),
         ({"stuck_off": 0.7, "stuck_on": 0.6}, "stuck_off 0.7.*stuck_on 0.6.*more than 1"),
-        ({"programming_error": -1.0}, "programming_error is -1.0.*>= 0"),
-        ({"activation": "tanh", "noise": -0.3}, "noise is -0.3.*>= 0"),
+        ({"programming_error": -1.0}, "programming_error is -1.0.*at least 0"),
+        ({"activation": "tanh", "noise": -0.3}, "noise is -0.3.*at least 0"),
         ({"noise": 0.3}, "noise=0.3.*activation='sign'.*flip_rate"),
         ({"activation": "tanh", "flip_rate": 0.1}, "flip_rate=0.1.*activation='tanh'.*noise"),
         ({"cues": 0}, "cues is 0.*at least 1"),
@@ -207,7 +207,7 @@ def test_two_layers_have_half_as_many_hidden_neurons():
 @pytest.mark.parametrize("layers", [2, 3, 4, 5, 9])
 def test_hidden_neurons_are_as_many_as_the_weights_of_one_layer_allow(layers):
     for neurons in np.arange(3, 30) ** 2:
-        sizes = hidden_sizes(int(neurons), layers)
+        sizes = Setup(neurons=int(neurons), layers=layers).hidden
         assert len(sizes) == layers - 1
         (h,) = set(sizes)
         weights = [2 * neurons * n + (layers - 2) * n**2 for n in (h, h + 1)]

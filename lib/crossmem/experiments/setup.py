@@ -44,12 +44,7 @@ class Training:
     """How adaptive training descends; attributes as in `AdaptiveMemory`.
 
     Equilibrium propagation takes the ``learning_rate`` too, in its own units. The other rules have
-    no training.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a value out of range; `Setup` knows whether noise and batch suit the memory.
+    no training. A value out of range is a TypeError or ValueError.
     """
 
     optimizer: str | None = None
@@ -81,7 +76,7 @@ class Setup:
     rule : str
         Learning rule, a key of `RULES`.
     layers, width : int
-        Layers of weights, and neurons of each hidden layer; see `hidden_sizes`.
+        Layers of weights, and neurons of each hidden layer; see `hidden`.
     activation : {"sign", "tanh"}
         Binary or continuous patterns.
     masked_fraction : float
@@ -136,7 +131,7 @@ class Setup:
             raise TypeError(
                 f"training is {self.training!r}, but must be a Training; pass Training(steps=1000)."
             )
-        self._adaptive(0).check_parameters()
+        self._adaptive(0).check_parameters()  # so that no rule has a training that another refuses
         self.memory(0).check_parameters()
         self._check_together()
 
@@ -163,34 +158,21 @@ class Setup:
     def at(self, **changes):
         """The condition with other values, each put where it belongs, here or in the training.
 
-        Raises
-        ------
-        TypeError
-            For an unknown name; the message has the nearest valid one.
+        An unknown name is a TypeError, whose message has the nearest valid one.
         """
-        own = {entry.name for entry in fields(self)}
-        inner = {entry.name for entry in fields(self.training)}
-        for name in changes:
-            if name not in own | inner:
-                raise TypeError(
-                    f"a setup has no parameter {name!r}: did you mean "
-                    f"{nearest(name, own | inner)!r}?"
-                )
-        training = {name: value for name, value in changes.items() if name in inner}
+        own, inner = ({entry.name for entry in fields(kind)} for kind in (Setup, Training))
+        for name in changes.keys() - own - inner:
+            raise TypeError(
+                f"a setup has no parameter {name!r}: did you mean {nearest(name, own | inner)!r}?"
+            )
         outer = {name: value for name, value in changes.items() if name in own}
-        if training:
+        if training := {name: value for name, value in changes.items() if name in inner}:
             outer["training"] = replace(outer.get("training", self.training), **training)
         return replace(self, **outer)
 
-    def require(self, **values):
-        """Refuse values that an experiment would ignore, such as faults that it does not have.
-
-        Parameters
-        ----------
-        **values
-            The only value that the experiment can take, by parameter.
-        """
-        for name, value in values.items():
+    def require(self, **only):
+        """Refuse values that an experiment would ignore: ``only`` has those that it can take."""
+        for name, value in only.items():
             if getattr(self, name) != value:
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} is nothing that this experiment takes into "
@@ -209,8 +191,21 @@ class Setup:
 
     @property
     def hidden(self):
-        """Sizes of the hidden layers, a tuple."""
-        return hidden_sizes(self.neurons, self.layers, self.width)
+        """Sizes of the hidden layers, a tuple, empty for a single layer.
+
+        Without a width they are as many as N² weights allow, so that all stacks need the devices of
+        the single layer: N/2 for two layers (paper, Fig. 4f), in general the solution of
+        2Nh + (L - 2)h² = N².
+        """
+        if check_count(self.layers, "layers") == 1:
+            if self.width is not None:
+                raise ValueError(f"width={self.width} with layers=1: a hidden layer needs layers=2")
+            return ()
+        width, inner = self.width, self.layers - 2
+        if width is None:
+            share = (math.sqrt(inner + 1) - 1) / inner if inner else 0.5
+            width = int(self.neurons * share)
+        return (check_count(width, "width"),) * (self.layers - 1)
 
     def corrupt(self, patterns, rng):
         """Corrupted copies of patterns, arrays (n, N)."""
@@ -255,39 +250,3 @@ class Setup:
         """Crossbars for the layers, with faults at random."""
         rates = {"stuck_off": self.stuck_off, "stuck_on": self.stuck_on}
         return [Crossbar.fabricate(*shape, **rates, rng=rng) for shape in self.shapes()]
-
-
-def hidden_sizes(neurons, layers=1, width=None):
-    """Sizes of the hidden layers of a stack.
-
-    Parameters
-    ----------
-    neurons : int
-        Visible neurons N.
-    layers : int
-        Layers of weights; 1 is the Hopfield network, without hidden neurons.
-    width : int, optional
-        Neurons of each hidden layer. By default as many as N² weights allow, so that all stacks
-        need the devices of the single layer: N/2 for two layers (paper, Fig. 4f), in general the
-        solution of 2Nh + (L - 2)h² = N².
-
-    Returns
-    -------
-    tuple of int
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a number of layers that is not a whole one, a width without a hidden layer, or a width
-        below 1.
-    """
-    check_count(layers, "layers")
-    if layers == 1:
-        if width is not None:
-            raise ValueError(f"width={width} with layers=1: a hidden layer needs layers=2")
-        return ()
-    if width is None:
-        inner = layers - 2
-        share = (math.sqrt(inner + 1) - 1) / inner if inner else 0.5
-        width = int(neurons * share)
-    return (check_count(width, "width"),) * (layers - 1)

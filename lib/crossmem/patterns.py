@@ -44,8 +44,6 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
 
     Raises
     ------
-    TypeError, ValueError
-        An argument is of the wrong kind or out of range, or a file is corrupt.
     OSError
         The files are neither in CROSSMEM_DATA nor on any mirror.
     """
@@ -86,19 +84,9 @@ def one_of_each(name="digits", *, size=8, binary=True, rng):
 
 
 def flip_bits(patterns, rate, rng):
-    """Flip each bit independently with a probability.
+    """Flip each bit of patterns (n, N) of +-1 independently with probability `rate`.
 
     The cosine of cue and pattern is 1 - 2 * rate on average: 0.90 at the paper's 5 %.
-
-    Parameters
-    ----------
-    patterns : array_like of +-1, shape (n, N)
-    rate : float in [0, 1]
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of float64, shape (n, N)
     """
     patterns = check_patterns(patterns, binary=True)
     flipped = check_rng(rng).random(patterns.shape) < check_rate(rate)
@@ -106,18 +94,9 @@ def flip_bits(patterns, rate, rng):
 
 
 def add_gaussian_noise(patterns, sigma, rng):
-    """Add independent Gaussian noise to each element and clip the sum to [-1, 1].
+    """Add Gaussian noise to each element of patterns (n, N) and clip the sum to [-1, 1].
 
-    Parameters
-    ----------
-    patterns : array_like in [-1, 1], shape (n, N)
-    sigma : float
-        Standard deviation of the noise before clipping (paper: 0.3 for capacity).
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of float64, shape (n, N)
+    `sigma` is the standard deviation before clipping (paper: 0.3 for capacity).
     """
     patterns = check_patterns(patterns)
     check_not_negative(sigma, "sigma")

@@ -24,12 +24,9 @@ def sampled_map(crossbar, rng, vectors=None, adc_bits=None):
     All devices are programmed high, then low. Each time, vectors of ±1 drive all rows of a tile at
     once and every column converts. Its currents differ from those of working devices by few
     devices, each about G_max off: compressed sensing (Donoho 2006, IEEE Trans. Inf. Theory
-    52:1289). Stored weights are lost; the crossbar remembers the map, as by `characterize`.
-
-    Vectors of ±1 with nearly zero sum cancel the current common to all devices and have sqrt(2)
-    less noise per fault than 0/1. All of them together measure each device as well as a read of its
-    own. Write-and-verify reads every device itself and gives up on the stuck ones, so that few
-    vectors save time only where devices are written without it.
+    52:1289). Vectors with nearly zero sum cancel the current common to all devices. Stored weights
+    are lost; the crossbar remembers the map, as by `characterize`. Write-and-verify reads every
+    device itself, so that few vectors save time only where devices are written without it.
 
     Parameters
     ----------
@@ -101,18 +98,10 @@ def read_vectors(rows, rng):
 def decode(vectors, currents, step, noise):
     """Which devices deviate by ``step``, boolean (m, columns): a Lasso, then matched filters.
 
-    A few rounds of matched filters on what the faults found so far do not explain undo the
-    shrinkage. Orthogonal matching pursuit (Tropp & Gilbert 2007, IEEE Trans. Inf. Theory 53:4655)
-    needs more vectors once a column holds many faults.
-
-    Parameters
-    ----------
-    vectors : ndarray, shape (K, m)
-        Read vectors of ±1.
-    currents : ndarray, shape (K, columns)
-        Excess over the currents of working devices, in µS times the input.
-    step, noise : float
-        Deviation of a stuck device, positive, and the spread of a working one, in µS.
+    Takes read vectors (K, m) of ±1, the excess over the currents of working devices (K, columns) in
+    µS times the input, and the spread of a working device in µS. Matched filters on what the faults
+    found so far do not explain undo the shrinkage. Orthogonal matching pursuit (Tropp & Gilbert
+    2007, IEEE Trans. Inf. Theory 53:4655) needs more vectors once a column holds many faults.
     """
     count, rows = vectors.shape
     penalty = max(0.5 * noise * np.sqrt(rows / count), 1e-3 * step)
@@ -149,8 +138,8 @@ def _order(rows):
 def _measure(crossbar, target, rng, most, adc_bits):
     """Drive each strip of tiles with read vectors after all devices were written to one level.
 
-    Returns the mean conductance of working devices in µS, the vectors (most, rows) and the currents
-    (most, columns) of each strip, and the spread in µS that a working device adds to a current.
+    Returns the mean conductance of working devices, the vectors (most, rows) and the currents
+    (most, columns) of each strip, and the spread that a working device adds, all in µS.
     """
     device, size = crossbar.device, min(crossbar.tile, crossbar.shape[1])
     level, spread = _working(device)[int(target > 0)]

@@ -54,7 +54,7 @@ class AnalogLayer(Layer):
 
 
 def with_peripherals(memory, crossbars, peripherals, patterns, rng):
-    """A programmed network whose products pass through the chip's peripherals.
+    """A programmed network whose products pass through the chip's peripherals, synchronously.
 
     Parameters
     ----------
@@ -68,11 +68,6 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
         all output converters of a layer; a corrupted cue can exceed it.
     rng : numpy.random.Generator
         Draws the read noise.
-
-    Returns
-    -------
-    Network
-        Its recall is to be synchronous.
 
     Raises
     ------

@@ -51,10 +51,6 @@ def drifted(network, crossbars, conductances):
     conductances : list of array (n_out, n_in, 2)
         What the devices of each crossbar have now, in µS, see `drift`.
 
-    Returns
-    -------
-    Network
-
     Raises
     ------
     TypeError, ValueError

@@ -26,12 +26,7 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
         "gain" raises the read-out gain of each layer by the one factor that fits the losses best
         (least squares). "weights" divides each weight by the share that the lines leave of the
         device that carries it, then scales the layer back into [-1, 1] and its gain up. Larger
-        weights lose a little more: this is one step of a fixed-point iteration, which is enough as
-        long as the losses are small.
-
-    Returns
-    -------
-    Network
+        weights lose a little more: it is one step of a fixed-point iteration, for small losses.
 
     Raises
     ------

@@ -17,7 +17,6 @@ def program(memory, crossbars, rng):
     Parameters
     ----------
     memory : AssociativeMemory or Network
-        A fitted memory, or a network.
     crossbars : list of Crossbar
         One per layer, of the layer's shape; they are programmed in place.
     rng : numpy.random.Generator
@@ -78,21 +77,13 @@ def with_programming_error(memory, error, rng):
     error : float
         Standard deviation in µS; no conductance falls below zero.
     rng : numpy.random.Generator
-
-    Returns
-    -------
-    Network
     """
     network = as_network(memory)
     spread = check_not_negative(error, "error", 3.9) / DeviceModel.g_max
     check_rng(rng)
-
-    def missed(weights):
-        pair = np.stack((weights, -weights)).clip(0)
-        plus, minus = (pair + spread * rng.standard_normal(pair.shape)).clip(0)
-        return plus - minus
-
-    return network.with_weights([missed(layer.weights) for layer in network.layers])
+    pairs = [np.stack((layer.weights, -layer.weights)).clip(0) for layer in network.layers]
+    missed = [(pair + spread * rng.standard_normal(pair.shape)).clip(0) for pair in pairs]
+    return network.with_weights([plus - minus for plus, minus in missed])
 
 
 def best_signs(limits, patterns):

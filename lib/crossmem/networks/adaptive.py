@@ -46,9 +46,8 @@ class AdaptiveMemory(AssociativeMemory):
         (the published 3e-2 saturates tanh with some bits wrong for good), 3e-4 for 60,000 steps
         for a stack. For noisy cues it takes Adam for 3,000 steps, at a rate that lets a neuron's
         field change by 1.2 in a step, or by 2.1 if binary memories unroll several updates; for
-        clean cues Adam takes 1,000 steps, and 0.6. The loss is the squared error on clean cues and
-        of grey patterns; the cubic one of binary patterns on noisy cues, or the logistic one in a
-        single layer that returns them in one update.
+        clean cues Adam takes 1,000 steps, and 0.6. The loss is the squared one, but for binary
+        patterns on noisy cues: logistic in a single layer with one update, else cubic.
     batch : float
         Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
@@ -80,11 +79,6 @@ class AdaptiveMemory(AssociativeMemory):
         self.cue_noise, self.batch, self.seed = cue_noise, batch, seed
         self.optimizer, self.learning_rate, self.loss = optimizer, learning_rate, loss
         self.steps, self.tolerance = steps, tolerance
-
-    def layer_shapes(self, neurons):
-        """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
-        sizes = [neurons, *self.hidden, neurons]
-        return [(n_out, n_in) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
@@ -165,8 +159,7 @@ class AdaptiveMemory(AssociativeMemory):
 def fit_batch(memories, patterns, *, limits=None):
     """Fit several memories of equal shape, those that can as one stacked batch.
 
-    Small networks spend most of a training step on the overhead of calls; a batch shares it. Each
-    memory ends as `AssociativeMemory.fit` would leave it.
+    A batch shares the overhead of calls. Each memory ends as `AssociativeMemory.fit` leaves it.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class AssociativeMemory(BaseEstimator):
         What the weights were fitted within, without self-connections for a single layer.
     """
 
-    activation = "sign"
+    hidden, activation, unroll = (), "sign", 1
 
     def fit(self, patterns, y=None, *, limits=None):
         """Store patterns.
@@ -71,7 +71,7 @@ class AssociativeMemory(BaseEstimator):
 
     def keep(self, layers, limits):
         """Take fitted layers, and return the memory."""
-        self.network_ = Network(layers, self.activation, getattr(self, "unroll", 1))
+        self.network_ = Network(layers, self.activation, self.unroll)
         self.limits_, self.n_features_in_ = limits, self.network_.neurons
         return self
 
@@ -86,7 +86,8 @@ class AssociativeMemory(BaseEstimator):
 
     def layer_shapes(self, neurons):
         """Shapes (n_out, n_in) of the layers of a memory of that many visible neurons."""
-        return [(neurons, neurons)]
+        sizes = [neurons, *self.hidden, neurons]
+        return [(n_out, n_in) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)]
 
     def recall(self, cues, **options):
         """Complete corrupted patterns (n, N) after `fit`; all else is as in `Network.recall`."""
@@ -139,21 +140,17 @@ def check_limits(limits, shapes):
         raise ValueError(
             f"{len(limits)} limits for {len(shapes)} layer(s): pass one WeightLimits per layer"
         )
-    checked = []
-    for limit, shape in zip(limits, shapes, strict=True):
+    for layer, (limit, shape) in enumerate(zip(limits, shapes, strict=True)):
         if limit is None:
-            limit = WeightLimits(np.full(shape, -np.inf), np.full(shape, np.inf))
-        if not isinstance(limit, WeightLimits):
+            limits[layer] = WeightLimits(np.full(shape, -np.inf), np.full(shape, np.inf))
+        elif not isinstance(limit, WeightLimits):
             raise TypeError(
                 f"limits hold a {type(limit).__name__}, but each must be a WeightLimits or None; "
                 "make one with crossbar.characterize().weight_limits()."
             )
-        if limit.shape != shape:
+        elif limit.shape != shape:
             raise ValueError(
                 f"limits of shape {limit.shape} for a layer of shape {shape} (n_out, n_in): "
                 "make them from a crossbar of the layer's shape"
             )
-        checked.append(limit)
-    if len(shapes) == 1:
-        checked[0] = checked[0].without_self_connections()
-    return checked
+    return limits if len(limits) > 1 else [limits[0].without_self_connections()]

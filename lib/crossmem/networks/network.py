@@ -118,8 +118,7 @@ class Network:
     def with_weights(self, weights):
         """The network with other weights, an array (n_out, n_in) per layer; biases and gains stay.
 
-        A layer that is more than weights, bias and gain is a TypeError, another number or shape of
-        arrays than that of the layers a ValueError.
+        Layers that are more than these are a TypeError, arrays of other shapes a ValueError.
         """
         self.check_plain()
         weights = [np.asarray(matrix) for matrix in weights]
@@ -198,8 +197,7 @@ class Network:
     def score(self, cues, patterns, **recall_options):
         """Mean cosine similarity of the recalled cues with the patterns, arrays (n, N).
 
-        Another number of cues than patterns is a ValueError, and so are patterns of other values
-        than ±1 for binary neurons. Options and other errors are those of `recall`.
+        Options and errors are those of `recall`; patterns of 0 and 1 are refused by sign neurons.
         """
         patterns = self.check_states(patterns, stored=True)
         recalled = self.recall(cues, **recall_options)
@@ -220,9 +218,9 @@ class Network:
         return states
 
     def save(self, path):
-        """Write the network as netCDF: ``weights_k``, ``bias_k`` and ``gain_k`` of each layer.
+        """Write ``weights_k``, ``bias_k`` and ``gain_k`` of each layer as netCDF.
 
-        Layers that are more than these, such as converters, are refused with a TypeError.
+        Layers that are more than these, such as converters, are a TypeError.
         """
         self.check_plain()
         variables = {}
@@ -286,8 +284,8 @@ def step(layers, states, activation="sign"):
 def sweep_neurons(layers, states, activation, rng):
     """One asynchronous sweep: every neuron once, in random order, each seeing the latest state.
 
-    The first layer's products are kept and corrected for each neuron that moves, so a sweep of a
-    single layer costs as much as one synchronous update.
+    The first layer's products are corrected for each neuron that moves: a sweep of a single layer
+    costs as much as one synchronous update.
     """
     states = states.copy()
     first, last = layers[0], layers[-1]

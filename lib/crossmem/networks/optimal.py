@@ -57,10 +57,9 @@ class MaxMarginMemory(NeuronByNeuron):
 
         max over w in its box of  m / √(4f(1 - f)|w|² + ε²n),  m = min_p x_i^p Σ_j w_j x_j^p.
 
-    Without a box the scale of w drops out as ε → 0, and this is the perceptron of optimal
-    stability, a support vector machine. In a box a larger m needs weights that run into it, and a
-    smaller one drowns in the stuck weights, which are part of |w|², and in ε. No search over m is
-    needed: with u = w/m and s = 1/m the same problem is
+    Without a box the scale of w drops out as ε → 0, and this is a support vector machine. In a box
+    a larger m needs weights that run into it, and a smaller one drowns in the stuck weights, which
+    are part of |w|², and in ε. With u = w/m and s = 1/m the same problem is
 
         min 4f(1 - f)|u|² + ε²n s²,  x_i^p Σ_j u_j x_j^p ≥ 1,  s·low ≤ u ≤ s·high,
 
@@ -88,8 +87,7 @@ class MaxMarginMemory(NeuronByNeuron):
 class MaxRecallMemory(NeuronByNeuron):
     """The single layer on a chip that most probably returns every pattern in one update.
 
-    With a Gaussian field (see `MaxMarginMemory`), neuron i returns its bit of a corrupted pattern
-    with probability Φ(κ_p),
+    With a Gaussian field (see `MaxMarginMemory`), neuron i returns its bit with probability Φ(κ_p),
 
         κ_p = (1 - 2f) x_i^p Σ_j w_j x_j^p / √(4f(1 - f)|w|² + ε²n),
 
@@ -112,8 +110,7 @@ class MaxRecallMemory(NeuronByNeuron):
 def negative_log_likelihood(weights, signed, flips, noise, kept):
     """-Σ log Φ(κ_p) of one neuron with weights (N,), and its gradient; see `MaxRecallMemory`.
 
-    ``kept`` is the share 1 - 2f of the margin that flips leave on average; the rest is as in
-    `most_stable`.
+    ``kept`` is the share 1 - 2f of the margin that flips leave; all else is as in `most_stable`.
     """
     variance = flips * (weights @ weights) + noise
     spread = np.sqrt(variance)

@@ -51,10 +51,8 @@ class EquilibriumMemory(AssociativeMemory):
     ----------
     nudge : float
         Strength β of the nudged phase, above 0.
-    learning_rate : float
-        Step along the mean contrast over the patterns.
-    epochs : int
-        Number of steps.
+    learning_rate, epochs : float, int
+        Step along the mean contrast over the patterns, and number of steps.
     free_steps, nudged_steps : int
         Relaxation steps of the two phases.
     """

@@ -89,10 +89,8 @@ def _jacobian_operator(network, state):
     if len(state) < 4 or any(not factor.any() for factor in factors):
         return None
 
-    def forward(vector):
-        return functools.reduce(lambda below, factor: factor @ below, factors, vector)
+    def product(matrices):
+        return lambda vector: functools.reduce(lambda below, m: m @ below, matrices, vector)
 
-    def backward(vector):
-        return functools.reduce(lambda above, factor: factor.T @ above, factors[::-1], vector)
-
+    forward, backward = product(factors), product([factor.T for factor in factors[::-1]])
     return LinearOperator((len(state),) * 2, matvec=forward, rmatvec=backward, dtype=float)

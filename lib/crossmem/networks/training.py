@@ -1,7 +1,6 @@
 """Gradient descent of a stack of tanh layers within weight limits: the hot loop.
 
-Every array carries a leading replica axis, so that several small networks train as one batched
-product.
+A leading replica axis lets several small networks train as one batched product.
 """
 
 from collections import namedtuple
@@ -27,17 +26,15 @@ class Recipe:
         falls to zero along a half cosine.
     learning_rate : float
         Step size, in units of the effective weight (weight times gain).
-    steps : int
-        Largest number of steps.
-    tolerance : float
-        Training of a network stops once its mean loss per output falls below this.
+    steps, tolerance : int, float
+        Largest number of steps; a network stops once its mean loss per output is below this.
     loss : {"squared", "cubic", "logistic"}
         Squared error of tanh (paper, equation 5), the third power of its amount, which heeds the
         outputs that are wrong more than those that are nearly right, or the logistic loss of the
         margin x·h.
     unroll : int
-        Updates of the state that one pass runs through before the loss is taken; the published
-        training has 1. The weights of the updates are the same (backpropagation through time).
+        Updates of the state before the loss is taken, all by the same weights (backpropagation
+        through time); the published training has 1.
     """
 
     optimizer: str = "rmsprop"
@@ -65,8 +62,7 @@ class Recipe:
 class RMSprop:
     """Step over the root of a running mean of squared gradients (Tieleman & Hinton 2012).
 
-    ``square`` is the sum that becomes the mean after multiplication by ``1 - decay``; the factor is
-    folded into the step, which saves a pass over the array.
+    ``square`` times ``1 - decay`` is the mean: the factor waits for the step and saves a pass.
     """
 
     decay = 0.99
@@ -165,16 +161,15 @@ class Trainer:
         Bounds of the effective weights.
     recipe : Recipe
     corrupt, draw : callable or None
-        Before each step ``draw()`` returns which patterns each network sees, an array (R, B) of
-        int, and ``corrupt(targets, out)`` writes fresh cues of them into ``out``. Without both, all
-        patterns are shown as they are, which is the published training.
+        Before each step ``draw()`` returns which patterns each network sees, (R, B) of int, and
+        ``corrupt(targets, out)`` writes fresh cues of them; without both, all are shown clean.
     """
 
     def __init__(self, targets, weights, limits, recipe, corrupt=None, draw=None):
         self.recipe, self.corrupt, self.draw = recipe, corrupt, draw
         kind = OPTIMIZERS[recipe.optimizer]
         self.weights = [Weights(*own, kind) for own in zip(weights, limits, strict=True)]
-        # Unrolled updates are a deeper stack whose layers share their parameters.
+        # Unrolled updates are a deeper stack whose layers share their weights.
         self.path = self.weights * recipe.unroll
         self.targets = self._patterns = _single(targets)
         self._choose()
@@ -195,28 +190,24 @@ class Trainer:
             self.targets = self._patterns.reshape(-1, neurons).take(rows, axis=0)
 
     def show(self):
-        """Choose patterns, draw fresh cues if the training is noisy, compute all outputs."""
+        """Choose patterns, draw cues, compute outputs tanh(W x); the logistic loss has W x last."""
         self._choose()
         if self.corrupt:
             self.corrupt(self.targets, self.inputs)
         else:
             self.inputs = self.targets
-        self.forward()
-
-    def descend(self, rate):
-        """One step of every network from the outputs just computed."""
-        self.backward()
-        for weights in self.weights:
-            weights.descend(rate)
-
-    def forward(self):
-        """Outputs of every layer: tanh(W x), the last left linear for the logistic loss."""
         below = self.inputs
         for weights, output in zip(self.path, self.outputs, strict=True):
             np.matmul(below, weights.value.swapaxes(1, 2), out=output)
             if output is not self.outputs[-1] or self.recipe.loss != "logistic":
                 np.tanh(output, out=output)
             below = output
+
+    def descend(self, rate):
+        """One step of every network from the outputs just computed."""
+        self.backward()
+        for weights in self.weights:
+            weights.descend(rate)
 
     def backward(self):
         """Gradients of the mean loss per output with respect to all weights."""

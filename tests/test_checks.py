@@ -16,6 +16,8 @@ from crossmem.checks import (
     check_positive,
     check_rate,
     check_rng,
+    check_shape,
+    check_within,
     nearest,
 )
 
@@ -90,6 +92,18 @@ def test_a_generator_is_a_generator():
     assert check_rng(rng) is rng
     with pytest.raises(TypeError, match=r"rng is 7.*default_rng"):
         check_rng(7)
+
+
+def test_shapes_and_ranges_of_arrays():
+    values = np.array([[0.0, 2.0]])
+    assert check_shape(values, ("n", 2), "x", "turn it") is values
+    for shape in ((1, 3), (2,)):
+        with pytest.raises(ValueError, match=r"x is \(1, 2\).*turn it"):
+            check_shape(values, shape, "x", "turn it")
+    assert check_within(values, 0, 2, "x", "V", "lower it") is values
+    for wrong in (3.0, math.nan):
+        with pytest.raises(ValueError, match=rf"x {wrong:g} V is outside \[0, 2\] V.*lower it"):
+            check_within(np.array([1.0, wrong]), 0, 2, "x", "V", "lower it")
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,29 @@ def check_rng(rng):
     return rng
 
 
+def check_shape(values, shape, name, remedy):
+    """Return an array if it has the shape, in which a word such as "n" stands for any length."""
+    fits = values.ndim == len(shape) and all(
+        isinstance(wanted, str) or wanted == length
+        for wanted, length in zip(shape, values.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(
+            f"the shape of {name} is {values.shape}, but must be ({wanted}); {remedy}."
+        )
+    return values
+
+
+def check_within(values, low, high, name, unit, remedy):
+    """Return an array if all of it lies in [low, high], which NaN does not."""
+    wrong = values[~((values >= low) & (values <= high))]
+    if wrong.size:
+        span = f"[{low:g}, {high:g}] {unit}"
+        raise ValueError(f"{name} {wrong[0]:g} {unit} is outside {span}; {remedy}.")
+    return values
+
+
 def check_constants(model, positive=()):
     """Check that the fields of a dataclass are finite and >= 0, and those in `positive` above 0."""
     for field in fields(model):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from crossmem.checks import check_even, check_positive
+from crossmem.checks import check_even, check_positive, check_shape, check_within
 from crossmem.chip.devices import DeviceModel
 
 LARGEST_WIRE = 1e6  # Ω per segment, above any real wire; rounding stays below 1e-12 up to it
@@ -38,18 +38,11 @@ class CrossbarCircuit:
     def __init__(self, conductance, *, wire_resistance, read_limit=DeviceModel.read_voltage):
         self.conductance = np.array(conductance, dtype=float)
         self.conductance.flags.writeable = False  # a factorisation would not follow
-        if self.conductance.ndim != 2 or not self.conductance.size:
-            raise ValueError(
-                f"conductance has shape {self.conductance.shape}: "
-                "give a non-empty array (rows, columns)"
-            )
-        wrong = self.conductance[~((self.conductance >= 0) & np.isfinite(self.conductance))]
-        if wrong.size:
-            raise ValueError(
-                f"conductance {wrong[0]:g} µS is not a finite number of at least 0: "
-                "give 0 for an open device"
-            )
-        self.wire_resistance = _of_both_lines(wire_resistance)
+        check_shape(self.conductance, ("rows", "columns"), "conductance", "give a matrix")
+        check_within(self.conductance, 0, np.inf, "conductance", "µS", "give 0 for an open device")
+        wires = np.broadcast_to(np.asarray(wire_resistance, dtype=float), 2)
+        check_within(wires, 0, LARGEST_WIRE, "wire_resistance", "Ω", "give a few per segment, or 0")
+        self.wire_resistance = tuple(wires.tolist())
         self.read_limit = check_positive(read_limit, "read_limit", example=DeviceModel.read_voltage)
         self._effective = None
         # The potentials of ideal lines are known, and below this limit 1 / r is not finite.
@@ -125,20 +118,10 @@ class CrossbarCircuit:
         return shifts
 
     def _check_voltages(self, voltages):
-        voltages = np.asarray(voltages, dtype=float)
-        rows = len(self.conductance)
-        if voltages.ndim != 2 or voltages.shape[1] != rows:
-            raise ValueError(
-                f"voltages have shape {voltages.shape}: give a matrix (n, {rows}), an input per row"
-            )
-        # The slack lets voltages pass that were computed in single precision.
-        wrong = voltages[~(np.abs(voltages) <= self.read_limit * (1 + 1e-6))]
-        if wrong.size:
-            raise ValueError(
-                f"voltage {wrong[0]:g} V is outside the read limit of ±{self.read_limit:g} V: "
-                "scale the inputs down, or raise read_limit if the devices tolerate it"
-            )
-        return voltages
+        shape, remedy = ("n", len(self.conductance)), "give one voltage per row"
+        voltages = check_shape(np.asarray(voltages, dtype=float), shape, "voltages", remedy)
+        limit = self.read_limit * (1 + 1e-6)  # for voltages that were computed in single precision
+        return check_within(voltages, -limit, limit, "voltage", "V", "scale the inputs down")
 
 
 def effective_pairs(conductance, *, wire_resistance, tile=64):
@@ -162,10 +145,7 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     ndarray of float, shape (n_out, n_in, 2)
     """
     conductance = np.asarray(conductance, dtype=float)
-    if conductance.ndim != 3 or conductance.shape[2] != 2:
-        raise ValueError(
-            f"conductance has shape {conductance.shape}: give a non-empty array (n_out, n_in, 2)"
-        )
+    check_shape(conductance, ("n_out", "n_in", 2), "conductance", "give pairs of devices")
     check_even(tile, "tile")
     n_out, n_in, _ = conductance.shape
     chip = conductance.transpose(1, 0, 2).reshape(n_in, 2 * n_out)  # columns G+, G-, G+, G-, ...
@@ -203,20 +183,3 @@ def _line(nodes):
     diagonal[-1] = 1.0
     beside = np.full(nodes - 1, -1.0)
     return sparse.diags_array((beside, diagonal, beside), offsets=(-1, 0, 1), format="csr")
-
-
-def _of_both_lines(resistance):
-    """The resistances of one segment of a word and of a bit line, in Ω."""
-    resistance = np.asarray(resistance, dtype=float)
-    if resistance.shape not in ((), (2,)):
-        raise ValueError(
-            f"wire_resistance has shape {resistance.shape}: "
-            "give one number, or the pair (word lines, bit lines)"
-        )
-    wrong = resistance[~((resistance >= 0) & (resistance <= LARGEST_WIRE))]
-    if wrong.size:
-        raise ValueError(
-            f"wire_resistance {wrong[0]:g} Ω is outside [0, {LARGEST_WIRE:g}] Ω: "
-            "give a few Ω per segment, or 0 for an ideal wire"
-        )
-    return tuple(np.broadcast_to(resistance, 2).tolist())

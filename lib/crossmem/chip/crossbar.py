@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossmem.checks import check_count, check_even, check_fault_rates, check_rng
+from crossmem.checks import (
+    check_count,
+    check_even,
+    check_fault_rates,
+    check_rng,
+    check_shape,
+    check_within,
+)
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap
 
@@ -127,18 +134,10 @@ class Crossbar:
         `write_level`. Returns a `ProgramReport`.
         """
         weights = np.asarray(weights, dtype=float)
-        if weights.shape != self.shape:
-            raise ValueError(
-                f"weights have shape {weights.shape} but the crossbar {self.shape}: "
-                "fabricate one of the layer's size"
-            )
+        check_shape(weights, self.shape, "weights", "fabricate a crossbar of the layer's size")
         # The slack lets weights pass that were scaled to [-1, 1] in single precision.
-        wrong = weights[~(np.abs(weights) <= 1 + 1e-6)]
-        if wrong.size:
-            raise ValueError(
-                f"weight {wrong[0]:g} is outside [-1, 1] in units of G_max: "
-                "scale the layer by its largest magnitude"
-            )
+        most = 1 + 1e-6
+        check_within(weights, -most, most, "weight", "G_max", "scale the layer by its largest one")
         target = self.targets(weights)
         return ProgramReport(target, self.write_level(target, rng).pulses)
 
@@ -149,10 +148,8 @@ class Crossbar:
         weights.T``, (n, n_out), in their unit times G_max. ``noisy`` adds the read noise of the
         devices, drawn afresh for every product.
         """
-        x = np.asarray(x, dtype=float)
         n_out, n_in = self.shape
-        if x.ndim != 2 or x.shape[1] != n_in:
-            raise ValueError(f"x has shape {x.shape}: give a matrix (n, {n_in}), one input per row")
+        x = check_shape(np.asarray(x, dtype=float), ("n", n_in), "x", "give one input per row")
         weights = self.weights
         product = np.zeros((len(x), n_out))
         for row in range(0, n_in, self.tile):

@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossmem.checks import check_below, check_constants, check_count, check_not_negative, check_rng
+from crossmem.checks import (
+    check_below,
+    check_constants,
+    check_count,
+    check_not_negative,
+    check_rng,
+    check_within,
+)
 
 
 class WriteResult(NamedTuple):
@@ -75,9 +82,10 @@ class DeviceModel:
         ``target``, within [0, g_max], and ``start`` are conductances in µS; no pulse moves cells
         that are ``stuck``. The three broadcast against each other. Returns a `WriteResult`.
         """
-        self._check_range(target, self.g_max, "target")
-        self._check_range(start, np.inf, "start")
         target, start, stuck = np.broadcast_arrays(target, start, stuck)
+        scale = "scale it into the range of the device"
+        check_within(target, 0, self.g_max, "target conductance", "µS", scale)
+        check_within(start, 0, np.inf, "start conductance", "µS", scale)
         shape, target, stuck = target.shape, target.ravel(), stuck.ravel().astype(bool)
         conductance = np.array(start, dtype=float).ravel()
         pulses = np.zeros(conductance.size, dtype=int)
@@ -109,12 +117,12 @@ class DeviceModel:
         Takes conductances in µS of any shape and ``times`` in s, non-negative and increasing;
         returns an array (n_times, *conductance.shape) in µS.
         """
-        self._check_range(conductance, np.inf, "conductance")
+        conductance = np.asarray(conductance, dtype=float)
+        check_within(conductance, 0, np.inf, "conductance", "µS", "give none below 0")
         times = np.asarray(times, dtype=float)
         if times.ndim != 1 or not (times >= 0).all() or not (np.diff(times) > 0).all():
             raise ValueError(f"times are {times} s: give one increasing row of non-negative times")
         check_not_negative(nu, "nu", 0.05)
-        conductance = np.asarray(conductance, dtype=float)
         decades = np.log10(1 + times / self.walk_onset)
         increments = check_rng(rng).standard_normal((times.size, *conductance.shape))
         column = (-1, *(1,) * conductance.ndim)
@@ -144,12 +152,3 @@ class DeviceModel:
 
     def _confine(self, conductance):
         return np.clip(conductance, 0.0, self.g_max + self.headroom)
-
-    def _check_range(self, conductance, limit, name):
-        conductance = np.asarray(conductance, dtype=float)
-        wrong = conductance[~((conductance >= 0) & (conductance <= limit))]
-        if wrong.size:
-            raise ValueError(
-                f"{name} conductance {wrong.flat[0]:g} µS is outside [0, {limit:g}] µS: "
-                "scale it into the range of the device"
-            )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossmem.checks import check_rate, check_rng
+from crossmem.checks import check_rate, check_rng, check_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +70,8 @@ class WeightLimits:
 
     def clip(self, weights):
         """Copy of ``weights`` (n_out, n_in) with each moved to the nearest reachable value."""
-        weights = np.asarray(weights)
-        if weights.shape != self.shape:
-            raise ValueError(
-                f"weights have shape {weights.shape} but the limits {self.shape}: "
-                "use limits made for this layer"
-            )
+        remedy = "use limits made for this layer"
+        weights = check_shape(np.asarray(weights), self.shape, "weights", remedy)
         return np.clip(weights, self.low, self.high)
 
     def without_self_connections(self):

@@ -108,14 +108,12 @@ def read_idx(path):
 def _locate(filename, sha256, mirrors):
     """Path of a verified copy of `filename`: the user's own, a cached one, or a new download."""
     folder = os.environ.get("CROSSMEM_DATA")
-    if not folder:
-        return _download(filename, sha256, mirrors)
-    if not Path(folder).is_dir():
+    if folder and not Path(folder).is_dir():
         raise FileNotFoundError(
             f"CROSSMEM_DATA is {folder!r}, but that is no folder; correct it or unset it."
         )
-    own = Path(folder, filename)
-    if not own.is_file():
+    own = Path(folder or "", filename)
+    if not folder or not own.is_file():
         return _download(filename, sha256, mirrors)
     if hashlib.sha256(own.read_bytes()).hexdigest() != sha256:
         raise ValueError(

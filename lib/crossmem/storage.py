@@ -63,14 +63,11 @@ def load_dataset(path):
     path = Path(path)
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"there is no dataset {path}: run the notebook that writes it"
-        ) from None
     except OSError as error:
-        raise OSError(
-            error.errno, f"cannot read {path} ({error.strerror or error}): check its permissions"
-        ) from error
+        absent = isinstance(error, FileNotFoundError)
+        remedy = "run the notebook that writes it" if absent else "check its permissions"
+        reason = f"cannot read {path} ({error.strerror or error}): {remedy}"
+        raise OSError(error.errno, reason) from (None if absent else error)
     try:
         return xr.load_dataset(content, engine="h5netcdf")
     except Exception as error:

@@ -67,10 +67,8 @@ def costs_by_width(counted, neurons, constants, *, stops=STOPS):
         As in `plan_cost`, along ``width`` too, 0 for the single layer.
     neurons : int
         Visible neurons.
-    constants : dict
-        As in `recall_cost`.
-    stops : sequence of str
-        Keys of `STOPS`.
+    constants, stops
+        As in `recall_cost`, and keys of `STOPS`.
 
     Returns
     -------
@@ -108,7 +106,7 @@ def costs_by_size(counted, neuron_counts, constants, wirings):
         As in `extrapolated`, along ``layers`` too, which are 1 or 2.
     neuron_counts : list of int
         Numbers for `extrapolated`. The hidden layer has half as many neurons.
-    constants : dict
+    constants
         As in `recall_cost`.
     wirings : dict of str to (str, Chip or None)
         By a name, a key of `PLANS` and the chip.
@@ -150,18 +148,9 @@ def sweeps_for_saving(saved, neurons, layers=1):
 def over_synchronous(costs, **baseline):
     """Costs of the plans of one network over those of synchronous recall in each network.
 
-    Parameters
-    ----------
-    costs : Dataset
-        As of `costs_by_width` or `costs_by_size`.
-    **baseline
-        The network of the plans, such as ``width=0``.
-
-    Returns
-    -------
-    xarray.Dataset
-        Ratios of ``energy`` and ``latency``, and ``saved``, the percentage of the time of a plan
-        that synchronous recall saves; along the dimension of the networks, and ``plan``.
+    Takes a Dataset of `costs_by_width` or `costs_by_size`, and the network of the plans, such as
+    ``width=0``. Returns ratios of ``energy`` and ``latency``, and ``saved``, the percentage of the
+    time of a plan that synchronous recall saves; along the dimension of the networks, and ``plan``.
     """
     costs = xr.Dataset({"energy": costs["energy"].sum("component"), "latency": costs["latency"]})
     found = costs.sel(baseline, drop=True) / costs.sel(plan="synchronous", drop=True)

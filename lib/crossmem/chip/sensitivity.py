@@ -33,12 +33,10 @@ def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None)
     ----------
     counted : Dataset
         Mean counts as in `plans.plan_cost`, along ``scheme`` and ``width``, 0 for the single layer.
-    plan : str
-        Key of `plans.PLANS`.
+    plan, quantity : str
+        Key of `plans.PLANS`, and field of `costs.Saving`.
     neurons, width : int
         Visible neurons, and hidden ones of the network that recalls synchronously.
-    quantity : str
-        Field of `costs.Saving`.
     chip : costs.Chip, optional
 
     Returns

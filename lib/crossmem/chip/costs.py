@@ -177,9 +177,9 @@ def layer_shapes(neurons, width=0):
 
 
 def saving(baseline, chosen):
-    """Ratios of two results of `recall_cost`, baseline over chosen, as a `Saving`."""
-    times = [float(result["latency"]) for result in (baseline, chosen)]
-    energies = [float(result["energy"].sum()) for result in (baseline, chosen)]
+    """Ratios of two results of `recall_cost`, baseline over chosen: a `Saving`."""
+    times = [cost["latency"].values[()] for cost in (baseline, chosen)]
+    energies = [cost["energy"].sum("component").values[()] for cost in (baseline, chosen)]
     return Saving(energies[0] / energies[1], times[0] / times[1], 1 - times[1] / times[0])
 
 
@@ -192,7 +192,8 @@ def line_share(shapes, constants):
 def recall_power(shapes, constants):
     """Power in W of a network that is updated synchronously without a pause."""
     update = recall_cost(shapes, "synchronous", 1, constants)
-    return 1e-3 * float(update["energy"].sum() / update["latency"])  # pJ per ns are mW
+    power = update["energy"].sum("component") / update["latency"]  # pJ per ns are mW
+    return 1e-3 * power.values[()]
 
 
 def _read_out(driven, n_in, outputs, constants, chip):

@@ -175,11 +175,12 @@ def use_between(scan, share):
 def _amounts(mode, size, writes, constants):
     """`AMOUNTS` of the scan of one square layer."""
     cost = scan_cost(size, size, mode, constants, **writes)
-    return [cost.seconds, cost.energy, cost.energy / recall_power([(size, size)], constants)]
+    equivalent = cost.energy / recall_power([(size, size)], constants)
+    return np.array([cost.seconds, cost.energy, equivalent])
 
 
 def _one_read(constants, tile):
     """Energy in J to drive a line, read a device and convert a column; time in s of all that."""
     one = recall_cost([(1, 1)], "synchronous", 1, constants, chip=Chip(tile + tile % 2))
-    line, device, *column = (1e-12 * one["energy"] / one["count"]).values
-    return line, device, sum(column), 1e-9 * float(one["latency"])
+    line, device, *column = np.moveaxis((1e-12 * one["energy"] / one["count"]).values, -1, 0)
+    return line, device, sum(column), 1e-9 * one["latency"].values[()]

@@ -58,17 +58,23 @@ def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None)
 def tornado(ratio, costs):
     """A ratio at the low and high end of each constant, the others at their typical value.
 
-    ``ratio`` takes a dict of constants and returns a number; ``costs`` is a dict of `Cost`.
-    Returns a Dataset: ``at_low`` and ``at_high`` along ``constant``, widest bar first, and
-    ``at_typical``.
+    ``ratio`` takes a dict of constants, numbers or arrays with a named dimension, and returns as
+    many numbers; ``costs`` is a dict of `Cost`. Returns a Dataset: ``at_low`` and ``at_high`` along
+    ``constant``, widest bar first, and ``at_typical``.
     """
-    middle, bars = typical(costs), {}
+    bars = {
+        "at_typical": quantity(
+            ratio(typical(costs)), "1", "ratio with every constant at its typical value"
+        )
+    }
     for end in ("low", "high"):
-        found = [float(ratio(middle | {key: getattr(cost, end)})) for key, cost in costs.items()]
+        one_at_end = {
+            key: [getattr(cost, end if key == own else "typical") for own in costs]
+            for key, cost in costs.items()
+        }
+        found = ratio({k: xr.DataArray(v, dims="constant") for k, v in one_at_end.items()})
         meaning = f"ratio with the constant at its {end} end"
         bars[f"at_{end}"] = quantity(found, "1", meaning, "constant")
-    meaning = "ratio with every constant at its typical value"
-    bars["at_typical"] = quantity(float(ratio(middle)), "1", meaning)
     names = quantity(list(costs), "1", "constant that is varied", "constant")
     result = xr.Dataset(bars, {"constant": names})
     return result.sortby(-abs(result["at_high"] - result["at_low"]))
@@ -110,15 +116,13 @@ def ratio_range(ratio, costs, groups):
     -------
     least, greatest : float, or array as returned by ``ratio``
     """
-    found = []
-    for ends in product(("low", "high"), repeat=len(groups)):
-        chosen = {
-            key: getattr(costs[key], end)
-            for group, end in zip(groups, ends, strict=True)
-            for key in group
-        }
-        found.append(ratio(typical(costs) | chosen))
-    return np.min(found, axis=0), np.max(found, axis=0)
+    constants, corners = typical(costs), product(("low", "high"), repeat=len(groups))
+    for group, ends in zip(groups, zip(*corners, strict=True), strict=True):
+        for key in group:
+            at_ends = [getattr(costs[key], end) for end in ends]
+            constants[key] = xr.DataArray(at_ends, dims="corner")
+    found = ratio(constants)
+    return np.min(found, axis=-1), np.max(found, axis=-1)
 
 
 def plan_sensitivity(counted, neurons, width, costs, *, published=nan):

@@ -62,5 +62,12 @@ def quantity(value, units, long_name, dims=()):
 
 
 def labelled(value, units, long_name, **coords):
-    """A labelled result along coordinates: a list of values by dimension, in order."""
-    return xr.DataArray(quantity(value, units, long_name, list(coords)), coords)
+    """A labelled result along coordinates, by dimension, in order.
+
+    Each is a list of values, or a tuple of the values, their units and their long name.
+    """
+    axes = {
+        name: quantity(*axis, name) if isinstance(axis, tuple) else axis
+        for name, axis in coords.items()
+    }
+    return xr.DataArray(quantity(value, units, long_name, list(axes)), axes)

@@ -70,7 +70,7 @@ def test_missed_faults_cost_recall_and_false_alarms_hardly(setup):
     [
         ({}, {"missed": 2, "false": 0.0}, "missed is 2"),
         ({}, {"missed": 0.0, "false": -0.1}, "false is -0.1"),
-        ({"layers": 2}, {"missed": 0.0, "false": 0.0}, "layers is 2"),
+        ({"layers": 2}, {"missed": 0.0, "false": 0.0}, "layers=2.*layers=1"),
     ],
 )
 def test_bad_maps(setup, changes, own, message):

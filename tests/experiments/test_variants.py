@@ -66,13 +66,14 @@ def test_noise_of_each_step_by_hand(levels):
 
 
 def test_a_warm_start_takes_as_many_steps_in_all(monkeypatch):
-    stages, descend = [], variants.descend
+    stages, descend = [], adaptive.descend
 
     def noted(memories, patterns, *rest):
         stages.append((patterns.shape[1], memories[0].steps))
         return descend(memories, patterns, *rest)
 
-    monkeypatch.setattr(variants, "descend", noted)
+    for module in (adaptive, variants):
+        monkeypatch.setattr(module, "descend", noted)
     odd = NOISY.at(n_patterns=21, steps=101)
     quality(odd, "warm start")
     quality(odd, "mixed noise")

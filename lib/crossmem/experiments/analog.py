@@ -3,6 +3,8 @@
 import copy
 import functools
 
+import xarray as xr
+
 from crossmem.chip.converters import Peripherals
 from crossmem.deploy.analog import with_peripherals
 from crossmem.deploy.drift import drift, drifted, recalibrated
@@ -11,7 +13,7 @@ from crossmem.deploy.programming import program
 from crossmem.experiments.chip import train_on_chip
 from crossmem.experiments.quality import setup_quality
 from crossmem.experiments.setup import NO_MASKS
-from crossmem.labels import labelled, quantity
+from crossmem.labels import describe
 from crossmem.randomness import generator
 
 
@@ -31,16 +33,6 @@ def analog_recall(setup, *, chips, remedy="none", seed):
     remedy : str
         As in `compensate_ir_drop`.
     seed : int
-
-    Returns
-    -------
-    dict
-        ``cosine`` and ``worst_cosine`` of the recalled patterns, by chip.
-
-    Raises
-    ------
-    ValueError
-        For a chip of another number of values, or values out of range.
     """
     setup.require(**NO_MASKS)
     for chip in chips:
@@ -69,17 +61,13 @@ def analog_recall(setup, *, chips, remedy="none", seed):
             conductances = _drifts(own, [age], nu, nu_spread, key)[0]
             network = drifted(network, own, conductances)
         found.append(setup_quality(setup, network, stored, seed))
-    worst = [quality.worst_pattern for quality in found]
-    return {
-        "cosine": quantity([f.mean for f in found], "1", "mean cosine similarity", "chip"),
-        "worst_cosine": quantity(worst, "1", "worst cosine similarity", "chip"),
-    }
+    return xr.concat(found, "chip")
 
 
 def drifted_recall(
     setup, *, times, nu=0.0, nu_spread=0.0, bits=None, read_noise=0.0, wire_resistance=0.0, seed
 ):
-    """Recall as the conductances wander and drift after programming.
+    """Recall as the conductances wander and drift after programming, as is and `recalibrated`.
 
     Parameters
     ----------
@@ -89,11 +77,6 @@ def drifted_recall(
     bits, read_noise, wire_resistance
         The rest of the chip, see `Peripherals`; ideal by default.
     seed : int
-
-    Returns
-    -------
-    dict
-        ``cosine`` by time, and ``recalibrated``: the same with `deploy.drift.recalibrated`.
     """
     setup.require(**NO_MASKS)
     peripherals = Peripherals(bits, bits, read_noise, wire_resistance)
@@ -102,14 +85,20 @@ def drifted_recall(
     memory, crossbars = train_on_chip(setup, stored, rng, seed)
     on_chip = program(memory, crossbars, rng)
     fresh = with_peripherals(on_chip, crossbars, peripherals, stored, rng)
-    found = {"cosine": [], "recalibrated": []}
+    found = []
     for conductances in _drifts(crossbars, times, nu, nu_spread, key):
         old = drifted(fresh, crossbars, conductances)
-        for means, network in zip(found.values(), (old, recalibrated(old, fresh)), strict=True):
-            means.append(setup_quality(setup, network, stored, seed).mean)
-    names = {"cosine": "mean cosine similarity", "recalibrated": "the same, gains recalibrated"}
-    along = {"time": [float(time) for time in times]}
-    return {name: labelled(means, "1", names[name], **along) for name, means in found.items()}
+        networks = {"cosine": old, "recalibrated": recalibrated(old, fresh)}
+        found.append(
+            xr.Dataset(
+                {
+                    name: setup_quality(setup, x, stored, seed)["cosine"]
+                    for name, x in networks.items()
+                }
+            )
+        )
+    aged = xr.concat(found, xr.Variable("time", [float(time) for time in times]))
+    return describe(aged, recalibrated=("1", "cosine similarity, gains recalibrated"))
 
 
 def _drifts(crossbars, times, nu, nu_spread, key):

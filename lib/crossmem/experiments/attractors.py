@@ -23,7 +23,9 @@ def attractors(setup, *, levels, seed):
     """Where recall ends, how soon, and how firmly the stored patterns attract (Suppl. Notes 5–7).
 
     A recall ends in its own pattern or another stored one (or its mirror image) if the cosine
-    similarity is at least 0.99, in a spurious state if it rests elsewhere, or it still moves.
+    similarity is at least 0.99, in a spurious state if it rests elsewhere, or it still moves. The
+    mean ``settling`` time is that of recalls that rest; ``norm`` and ``radius`` are those of the
+    Jacobian at each stored pattern.
 
     Parameters
     ----------
@@ -33,12 +35,6 @@ def attractors(setup, *, levels, seed):
         Corruptions of the cues: flip rates for sign neurons, of which 0.5 is a random start, or
         noise for tanh neurons.
     seed : int
-
-    Returns
-    -------
-    dict
-        ``share`` of the recalls by level and outcome, mean ``settling`` time of those that rest,
-        and by stored pattern the spectral ``norm`` and ``radius`` of the Jacobian there.
     """
     setup.require(**NO_CHIP, **NO_MASKS, flip_rate=0.0, noise=0.0)
     corruption = "flip_rate" if setup.binary else "noise"
@@ -53,9 +49,7 @@ def attractors(setup, *, levels, seed):
         ended, rest = outcomes(network, trace[-1], stored)
         share.append([float((ended == name).mean()) for name in OUTCOMES])
         settling.append(float(settling_time(trace)[rest].mean()) if rest.any() else np.nan)
-    norm, radius = (
-        [value(network, x) for x in stored] for value in (spectral_norm, spectral_radius)
-    )
+    norm, radius = ([of(network, x) for x in stored] for of in (spectral_norm, spectral_radius))
     return {
         "share": labelled(share, "1", "share of the recalls", level=levels, outcome=OUTCOMES),
         "settling": labelled(settling, "iterations", "mean settling time", level=levels),
@@ -65,11 +59,9 @@ def attractors(setup, *, levels, seed):
 
 
 def outcomes(network, states, stored):
-    """What each end state (n, N) is, of `OUTCOMES`, and whether it rests; starts cycle ``stored``.
+    """Which of `OUTCOMES` each end state (n, N) is, and whether it rests; starts cycle ``stored``.
 
-    Returns
-    -------
-    array (n,) of str, array (n,) of bool
+    Both are arrays (n,).
     """
     rest = is_fixed_point(network, states)
     similar = cosine(states[:, None, :], stored[None])
@@ -80,20 +72,7 @@ def outcomes(network, states, stored):
 
 
 def recall_trace(setup, *, update, seed):
-    """Recall of one layer, update by update.
-
-    Parameters
-    ----------
-    setup : Setup
-    update : {"synchronous", "asynchronous"}
-    seed : int
-
-    Returns
-    -------
-    dict
-        ``cosine`` with the stored pattern, mean over patterns, by iteration; ``state`` of the
-        first patterns by iteration.
-    """
+    """Recall update by update, in either order of `UPDATES`: the states of the first patterns."""
     setup.require(**NO_CHIP, programming_error=0.0)
     check_choice(update, "update", UPDATES)
     stored = setup.stored(seed)
@@ -101,9 +80,8 @@ def recall_trace(setup, *, update, seed):
     cues = setup.corrupt(stored, generator(seed, "trace", setup.neurons, setup.n_patterns))
     states = network.recall(cues, iterations=setup.iterations, update=update, trace=True)
     similar = cosine(states, stored[None]).mean(axis=1)
+    dims = ("iteration", "pattern", "pixel")
     return {
-        "cosine": quantity(similar, "1", "cosine similarity, mean over patterns", "iteration"),
-        "state": quantity(
-            states[:, :SHOWN], "1", "neuron state", ("iteration", "pattern", "pixel")
-        ),
+        "cosine": quantity(similar, "1", "cosine similarity, mean over patterns", dims[0]),
+        "state": quantity(states[:, :SHOWN], "1", "neuron state", dims),
     }

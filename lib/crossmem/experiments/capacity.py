@@ -1,7 +1,5 @@
 """How many patterns a memory holds in a setup, and how many it may be expected to hold."""
 
-import math
-
 import numpy as np
 
 from crossmem.analysis import theory
@@ -26,13 +24,7 @@ FIRST_LOAD = {
 
 
 def storage_capacity(
-    setup,
-    *,
-    seed,
-    threshold=0.99,
-    resolution=0.4,
-    criteria=CRITERIA,
-    worst_pattern_seeds=None,
+    setup, *, seed, threshold=0.99, resolution=0.4, criteria=CRITERIA, worst_pattern_seeds=None
 ):
     """Capacity, under one criterion or both, through masked weights (Fig. 3i, 3j, 4f, 4g, 5f, 5g).
 
@@ -50,32 +42,17 @@ def storage_capacity(
     worst_pattern_seeds : int, optional
         Seeds from this one on are searched by the mean criterion only, for less than half of the
         trainings; their capacity by the worst pattern is NaN.
-
-    Returns
-    -------
-    dict
-        ``capacity`` by criterion, the number of ``trainings`` it took, and the ``devices`` of the
-        network: two per weight.
     """
     setup.require(**NO_CHIP, programming_error=0.0)
-    search = CapacitySearch(
-        lambda: setup.memory(seed),
-        setup.pool(seed),
-        setup.corrupt,
-        limits=setup.masked_limits(seed),
-        rng=generator(seed, "cues", setup.neurons, setup.level),
-        cues=setup.cues,
-        iterations=setup.iterations,
-    )
     devices = setup.memory(seed).devices(setup.neurons)
     # Masks cost a little more than their share of the weights: 1.1 to 1.3 in the exponent.
     share = devices / (2 * setup.neurons) * (1 - setup.masked_fraction) ** 1.25
-    guess = max(round(first_load(setup) * share), 1)
+    search = capacity_search(setup, seed, setup.masked_limits(seed))
+    options = {"resolution": resolution, "guess": max(round(first_load(setup) * share), 1)}
     by_mean_only = worst_pattern_seeds is not None and seed >= worst_pattern_seeds
     left_out = ("worst_pattern",) if by_mean_only else ()
-    return capacities(search, criteria, threshold, resolution, guess, left_out) | {
-        "devices": quantity(devices, "1", "memristors, two per weight"),
-    }
+    found = capacities(search, criteria, left_out, threshold=threshold, **options)
+    return found | {"devices": quantity(devices, "1", "memristors, two per weight")}
 
 
 def first_load(setup):
@@ -84,17 +61,26 @@ def first_load(setup):
         return FIRST_LOAD[setup.rule]
     updates = setup.training.unroll if setup.training.cue_noise else 0  # on noisy cues
     kind = "random" if setup.source == "random" else "images"
-    loads = FIRST_LOAD[kind if setup.binary else "grey"][bool(setup.hidden)]
-    load = loads[min(updates, 2)]
+    load = FIRST_LOAD[kind if setup.binary else "grey"][bool(setup.hidden)][min(updates, 2)]
     return load if kind == "random" and setup.binary else load * 0.12 * setup.neurons**0.41
 
 
-def capacities(search, criteria, threshold, resolution, guess, left_out=()):
-    """Capacity by criterion, and the number of trainings that a `CapacitySearch` took for it.
+def capacity_search(setup, seed, limits, memory=None, deploy=None):
+    """A `CapacitySearch` whose patterns and cues belong to the seed, of the setup's own memory."""
+    return CapacitySearch(
+        memory or (lambda: setup.memory(seed)),
+        setup.pool(seed),
+        setup.corrupt,
+        limits=limits,
+        rng=generator(seed, "cues", setup.neurons, setup.level),
+        cues=setup.cues,
+        iterations=setup.iterations,
+        deploy=deploy,
+    )
 
-    Criteria to be left out keep their place, filled with NaN.
-    """
-    options = {"threshold": threshold, "resolution": resolution, "guess": guess}
+
+def capacities(search, criteria, left_out=(), **options):
+    """Capacity by criterion, NaN for those left out, and the trainings that the search took."""
     found = [
         np.nan if criterion in left_out else float(search.capacity(criterion=criterion, **options))
         for criterion in criteria
@@ -107,24 +93,15 @@ def capacities(search, criteria, threshold, resolution, guess, left_out=()):
 
 def expected_capacity(setup, bits_per_pixel=1.0):
     """Patterns that the working weights of a setup may hold, see `theory.counting_bound`."""
-    weights = sum(math.prod(shape) for shape in setup.shapes())
+    weights = setup.memory(0).devices(setup.neurons) / 2
     working = weights * (1 - setup.masked_fraction)
     return float(theory.counting_bound(working, setup.neurons, bits_per_pixel))
 
 
 def bits_per_pixel(setup, similarity=theory.RECALLED):
-    """Information in a pixel of the patterns of a setup: an upper bound for images.
+    """Information in a pixel of the patterns of a setup, in bits: an upper bound for images.
 
-    Parameters
-    ----------
-    setup : Setup
-    similarity : float
-        Cosine similarity up to which grey patterns must be known; binary ones are known exactly.
-
-    Returns
-    -------
-    float
-        Bits per pixel.
+    Binary patterns are known exactly, grey ones up to a cosine similarity.
     """
     if setup.source == "random":
         return 1.0 if setup.binary else float(theory.rate_distortion_bits(similarity))

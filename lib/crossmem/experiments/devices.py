@@ -1,14 +1,13 @@
 """Single devices and arrays of them: switching, levels, retention, faults, programming."""
 
 import numpy as np
-import xarray as xr
 from scipy.stats import binned_statistic
 
 from crossmem.checks import check_choice, check_fault_rates
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.switching import SwitchingModel
-from crossmem.labels import quantity
+from crossmem.labels import labelled, quantity
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.patterns import image_side, one_of_each
 from crossmem.randomness import generator
@@ -17,13 +16,7 @@ STATES = ["working", "stuck off", "stuck on"]
 
 
 def switching_cycles(*, cycles, seed):
-    """Sweep one cell through SET and RESET again and again (Fig. 2d).
-
-    Returns
-    -------
-    dict
-        ``voltage`` in V by point and ``current`` in µA by cycle and point.
-    """
+    """Sweep one cell through SET and RESET again and again (Fig. 2d)."""
     voltage, current = SwitchingModel().iv_hysteresis(cycles, generator(seed, "switching"))
     return {
         "voltage": quantity(voltage, "V", "voltage over cell and transistor", "point"),
@@ -36,11 +29,6 @@ def programmed_states(*, levels, points, seed):
 
     ``levels`` are target conductances in µS, ``points`` the number of voltages between minus and
     plus the read voltage.
-
-    Returns
-    -------
-    dict
-        ``current`` in µA by level and voltage, and the programmed ``conductance`` in µS.
     """
     device, rng = DeviceModel(), generator(seed, "states")
     conductance = device.write_and_verify(levels, 0.0, rng).conductance
@@ -51,7 +39,7 @@ def programmed_states(*, levels, points, seed):
     }
     current = device.iv_linear(conductance, voltage, rng)
     return {
-        "current": _labelled(current, "µA", "current", **axes),
+        "current": labelled(current, "µA", "current", **axes),
         "conductance": quantity(conductance, "µS", "programmed conductance", "level"),
     }
 
@@ -62,11 +50,6 @@ def retention(*, levels, devices, decades, points, drift_exponent, seed):
     ``levels`` are target conductances in µS, with so many ``devices`` each. The times are 0 s and
     ``points`` more, from 1 s to ``10**decades`` s. ``drift_exponent`` is ``nu`` of
     `DeviceModel.retention`, 0 for the memristors of the paper.
-
-    Returns
-    -------
-    dict
-        ``conductance`` in µS by time, level and device.
     """
     device, rng = DeviceModel(), generator(seed, "retention")
     target = np.repeat(np.asarray(levels, dtype=float)[:, None], devices, axis=1)
@@ -78,17 +61,11 @@ def retention(*, levels, devices, decades, points, drift_exponent, seed):
         "level": (levels, "µS", "target conductance"),
         "device": (np.arange(devices), "1", "device of the level"),
     }
-    return {"conductance": _labelled(kept, "µS", "conductance", **axes)}
+    return {"conductance": labelled(kept, "µS", "conductance", **axes)}
 
 
 def fault_scan(*, neurons, stuck_off, stuck_on, seed):
-    """Characterise a faulty chip and compare what is found with what is true.
-
-    Returns
-    -------
-    dict
-        ``confusion``: devices by true and found state; ``reads`` and ``writes`` per device.
-    """
+    """Characterise a faulty chip and compare what is found with what is true."""
     check_fault_rates(stuck_off, stuck_on)
     rng = generator(seed, "scan", neurons)
     shares = [1 - stuck_off - stuck_on, stuck_off, stuck_on]
@@ -102,27 +79,21 @@ def fault_scan(*, neurons, stuck_off, stuck_on, seed):
         "found": (STATES, "1", "state according to the scan"),
     }
     return {
-        "confusion": _labelled(counts, "devices", "devices by true and found state", **axes),
+        "confusion": labelled(counts, "devices", "devices by true and found state", **axes),
         "reads": quantity(faults.reads / crossbar.devices, "1", "reads per device"),
         "writes": quantity(faults.writes / crossbar.devices, "1", "pulses per device"),
     }
 
 
 def pair_limits(*, seed):
-    """Weights that a pair of devices can reach, for each combination of their states.
-
-    Returns
-    -------
-    dict
-        ``low`` and ``high`` in units of G_max, by the state of G+ and of G-.
-    """
+    """Weights that a pair of devices can reach, for each combination of their states."""
     plus, minus = np.indices((3, 3))
     crossbar = _crossbar_of(np.stack((plus, minus), axis=-1), generator(seed, "pairs"))
     limits = crossbar.characterize().weight_limits()
     axes = {"plus": (STATES, "1", "state of G+"), "minus": (STATES, "1", "state of G-")}
     return {
-        "low": _labelled(limits.low, "G_max", "lowest weight", **axes),
-        "high": _labelled(limits.high, "G_max", "highest weight", **axes),
+        "low": labelled(limits.low, "G_max", "lowest weight", **axes),
+        "high": labelled(limits.high, "G_max", "highest weight", **axes),
     }
 
 
@@ -130,71 +101,49 @@ def programming_error(*, neurons, weights, seed):
     """Write a weight matrix onto a fresh chip and read it back (Fig. 6a).
 
     In each pair one device stays off and needs no pulse, so that only devices with a target above
-    zero measure the programming error.
-
-    The matrix (neurons, neurons) is spread evenly over [-1, 1] (``weights="even"``) or trained on
-    ten digits ("learned").
-
-    Returns
-    -------
-    dict
-        Of the devices with a target above zero: ``mean`` and ``deviation`` of read-out minus target
-        in µS, number of ``devices`` by error, mean ``pulses`` by level, and ``mean_pulses``; the
-        ``untouched`` share that got no pulse, since off was within the tolerance of the target, and
-        its part of the mean, ``mean_of_untouched``. The ``deviation_of_all`` devices includes those
-        left off.
+    zero measure the programming error. Those that are ``untouched`` got no pulse either, since off
+    was within the tolerance of their target. The matrix (neurons, neurons) is spread evenly over
+    [-1, 1] (``weights="even"``) or trained on ten digits ("learned").
     """
     rng = generator(seed, "programming", neurons)
     crossbar = Crossbar.fabricate(neurons, neurons, rng=rng)
     report = crossbar.program(_weights(weights, neurons, seed, rng))
-    error = crossbar.read_conductance() - report.target
     on = report.target > 0
-    untouched = report.pulses[on] == 0
-    edges = np.arange(-20.5, 21.0)
+    missed = crossbar.read_conductance() - report.target
+    error, target, pulses = missed[on], report.target[on], report.pulses[on]
+    untouched, edges = pulses == 0, np.arange(-20.5, 21.0)
     levels = np.linspace(0, crossbar.device.g_max, 16)
-    devices, _ = np.histogram(error[on], edges)
-    pulses = binned_statistic(report.target[on], report.pulses[on], "mean", levels).statistic
+    by_level = binned_statistic(target, pulses, "mean", levels).statistic
     error_axis = (edges[:-1] + 0.5, "µS", "read-out minus target")
     level_axis = (levels[:-1] + levels[1] / 2, "µS", "target conductance")
+    lost = quantity((error * untouched).mean(), "µS", "part of the mean error that these make")
     return {
-        "mean": quantity(error[on].mean(), "µS", "mean programming error"),
-        "deviation": quantity(error[on].std(), "µS", "standard deviation of the error"),
-        "deviation_of_all": quantity(error.std(), "µS", "the same, devices left off included"),
+        "mean": quantity(error.mean(), "µS", "mean programming error"),
+        "deviation": quantity(error.std(), "µS", "standard deviation of the error"),
+        "deviation_of_all": quantity(missed.std(), "µS", "the same, devices left off included"),
         "untouched": quantity(untouched.mean(), "1", "share of devices that got no pulse"),
-        "mean_of_untouched": quantity(
-            (error[on] * untouched).mean(), "µS", "part of the mean error that these make"
-        ),
-        "mean_pulses": quantity(report.pulses[on].mean(), "1", "pulses per device"),
-        "devices": _labelled(devices, "devices", "devices", error=error_axis),
-        "pulses": _labelled(pulses, "1", "pulses per device", level=level_axis),
+        "mean_of_untouched": lost,
+        "mean_pulses": quantity(pulses.mean(), "1", "pulses per device"),
+        "devices": labelled(np.histogram(error, edges)[0], "devices", "devices", error=error_axis),
+        "pulses": labelled(by_level, "1", "pulses per device", level=level_axis),
     }
 
 
 def pulse_counts(*, devices):
-    """Write fresh cells to targets spread evenly over all conductances, and count the pulses.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``devices``, how many took a number of ``pulses``.
-    """
+    """How many fresh cells take how many pulses to targets spread over all conductances."""
     device, rng = DeviceModel(), generator(0, "pulses")
     targets = rng.uniform(0, device.g_max, devices)
     counts = np.bincount(device.write_and_verify(targets, 0.0, rng).pulses)
     pulses = (np.arange(len(counts)), "1", "pulses")
-    return _labelled(counts, "devices", "devices by pulses", pulses=pulses).to_dataset(
-        name="devices"
-    )
+    found = labelled(counts, "devices", "devices by pulses", pulses=pulses)
+    return found.to_dataset(name="devices")
 
 
 def products(*, neurons, inputs, seed):
     """Drive a programmed chip with random voltages and measure the currents (Ohm, Kirchhoff).
 
-    Returns
-    -------
-    dict
-        Currents in µA by input and output: ``wanted`` by the target weights, ``summed`` device by
-        device over the conductances, ``multiplied`` by the tiles, and ``measured`` with noise.
+    The currents are those ``wanted`` by the target weights, ``summed`` device by device over the
+    conductances, ``multiplied`` by the tiles, and ``measured`` with noise.
     """
     rng = generator(seed, "products", neurons)
     crossbar = Crossbar.fabricate(neurons, neurons, rng=rng)
@@ -211,12 +160,6 @@ def products(*, neurons, inputs, seed):
     }
     dims = ("input", "output")
     return {name: quantity(v, "µA", f"{name} current", dims) for name, v in results.items()}
-
-
-def _labelled(values, units, long_name, **axes):
-    """Values along axes that are given, in order, as name = (coordinate, units, long name)."""
-    coords = {name: quantity(*axis, name) for name, axis in axes.items()}
-    return xr.DataArray(quantity(values, units, long_name, tuple(axes)), coords=coords)
 
 
 def _crossbar_of(state, rng):

@@ -5,9 +5,9 @@ interval of weights. The published training masks the whole pair; what else one 
 """
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from crossmem.analysis.capacity import CRITERIA, CapacitySearch
+from crossmem.analysis.capacity import CRITERIA
 from crossmem.analysis.theory import chip_bound
 from crossmem.checks import check_choice, check_rate
 from crossmem.deploy.programming import (
@@ -17,16 +17,15 @@ from crossmem.deploy.programming import (
     swap_limits,
     with_bias_correction,
 )
-from crossmem.experiments.capacity import capacities
+from crossmem.experiments.capacity import capacities, capacity_search
 from crossmem.experiments.setup import NO_CHIP, NO_MASKS
 from crossmem.labels import labelled
-from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import AssociativeMemory
 from crossmem.networks.optimal import MaxMarginMemory, MaxRecallMemory
 from crossmem.randomness import generator
 
 GUESS = 0.2  # share of the bound at which a capacity search starts; it only saves time
-RESOLUTION = 0.4  # of the search, see `CapacitySearch.capacity`
+OPTIMAL = {"largest margin": MaxMarginMemory, "likeliest recall": MaxRecallMemory}
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class SwappedMemory:
     memory: AssociativeMemory
 
     def fit(self, patterns, *, limits):
-        """The fitted memory; parameters as in `AssociativeMemory.fit`."""
+        """The fitted memory, for a single crossbar; all else is as in `AssociativeMemory.fit`."""
         (chip,) = limits
         return self.memory.fit(patterns, limits=[swap_limits(chip, best_signs(chip, patterns))])
 
@@ -124,18 +123,13 @@ def chip_bounds(neurons, stuck_fractions, on_shares):
 
 def way_memory(way, setup, noisy, seed):
     """The unfitted memory of a `Way`; parameters as in `chip_capacity`."""
-    known_flips = noisy.cue_noise[0] / 2
-    if way.training == "largest margin":
-        memory = MaxMarginMemory(flip_rate=known_flips)
-    elif way.training == "likeliest recall":
-        memory = MaxRecallMemory(flip_rate=known_flips)
-    elif way.training == "noise-trained":
-        memory = AdaptiveMemory(**asdict(noisy), seed=seed)
-    elif way.training == "two updates":
-        two = {"unroll": 2, "learning_rate": None}
-        memory = AdaptiveMemory(**asdict(noisy) | two, seed=seed)
-    else:
+    if way.training in OPTIMAL:
+        memory = OPTIMAL[way.training](flip_rate=noisy.cue_noise[0] / 2)
+    elif way.training == "published":
         memory = setup.memory(seed)
+    else:
+        two = {"unroll": 2, "learning_rate": None} if way.training == "two updates" else {}
+        memory = setup.at(training=noisy, **two).memory(seed)
     return SwappedMemory(memory) if way.exchange else memory
 
 
@@ -153,10 +147,8 @@ def chip_capacity(
         One layer of sign neurons, and its published training.
     way : str
         Key of `WAYS`.
-    stuck_fraction : float
-        Probability that a device is stuck.
-    on_share : float
-        Share of the stuck devices that are on: 0 for off only, 1 for on only.
+    stuck_fraction, on_share : float
+        Probability that a device is stuck, and share of the stuck devices that are on.
     noisy : Training
         The noise training, whose noise falls from the first to the second of a pair. Its rate is
         that of a single update; two take the library's. The memories of largest margin and
@@ -165,17 +157,11 @@ def chip_capacity(
     threshold, criteria
         As in `storage_capacity`.
     seed : int
-
-    Returns
-    -------
-    dict
-        ``capacity`` by criterion, and the number of ``trainings`` it took.
     """
     setup.require(**NO_CHIP, **NO_MASKS, layers=1, activation="sign")
     chosen, neurons = WAYS[check_choice(way, "way", WAYS)], setup.neurons
     rates = stuck_rates(stuck_fraction, on_share)
-    rng = generator(seed, "chip with faulty devices", neurons)
-    (crossbar,) = setup.at(**rates).fabricate(rng)
+    (crossbar,) = setup.at(**rates).fabricate(generator(seed, "chip with faulty devices", neurons))
     faults = crossbar.characterize()
     limits = faults.weight_limits() if chosen.intervals else faults.masked()
 
@@ -190,15 +176,12 @@ def chip_capacity(
         on_chip = program(memory, [chip], errors)
         return with_bias_correction(on_chip, faults, patterns) if chosen.correct else on_chip
 
-    search = CapacitySearch(
-        lambda: way_memory(chosen, setup, noisy, seed),
-        setup.pool(seed),
-        setup.corrupt,
-        limits=[limits],
-        rng=generator(seed, "cues", neurons, setup.flip_rate),
-        cues=setup.cues,
-        iterations=setup.iterations,
+    search = capacity_search(
+        setup,
+        seed,
+        [limits],
+        memory=lambda: way_memory(chosen, setup, noisy, seed),
         deploy=deploy if chosen.on_chip else None,
     )
     bound = neurons * chip_bound(**rates, intervals=chosen.intervals)
-    return capacities(search, criteria, threshold, RESOLUTION, max(round(GUESS * bound), 1))
+    return capacities(search, criteria, threshold=threshold, guess=max(round(GUESS * bound), 1))

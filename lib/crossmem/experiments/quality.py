@@ -1,11 +1,12 @@
 """Recall of a given number of stored patterns."""
 
+import xarray as xr
+
 from crossmem.analysis.capacity import recall_quality
 from crossmem.deploy.programming import with_programming_error
 from crossmem.experiments.setup import NO_CHIP
-from crossmem.labels import labelled
+from crossmem.labels import quantity
 from crossmem.networks.adaptive import fit_batch
-from crossmem.networks.network import as_network
 from crossmem.randomness import generator
 
 
@@ -20,7 +21,7 @@ def stored_quality(setup, *, seeds):
 
     Returns
     -------
-    dict
+    xarray.Dataset
         ``cosine`` and ``worst_cosine`` by seed.
     """
     if not isinstance(seeds, list | tuple) or not seeds:
@@ -31,21 +32,25 @@ def stored_quality(setup, *, seeds):
     fit_batch(memories, stored, limits=[setup.masked_limits(seed) for seed in seeds])
     found = []
     for seed, memory, own in zip(seeds, memories, stored, strict=True):
-        network = as_network(memory)
+        network = memory.network_
         if setup.programming_error:
             rng = generator(seed, "conductance error", setup.neurons)
             network = with_programming_error(network, setup.programming_error, rng)
         found.append(setup_quality(setup, network, own, seed))
-    means, worst = zip(*((one.mean, one.worst_pattern) for one in found), strict=True)
-    along = {"seed": list(seeds)}
-    return {
-        "cosine": labelled(list(means), "1", "cosine similarity, mean over patterns", **along),
-        "worst_cosine": labelled(list(worst), "1", "cosine similarity, worst pattern", **along),
-    }
+    return xr.concat(found, xr.Variable("seed", list(seeds)))
 
 
 def setup_quality(setup, network, stored, seed):
-    """`Quality` of a network on the seed's own cues, which are the same for every network."""
+    """``cosine`` and ``worst_cosine`` of a network that stores patterns (P, N), in a Dataset.
+
+    The cues belong to the seed and are the same for every network.
+    """
     rng = generator(seed, "cues", setup.neurons, len(stored), setup.level)
     options = {"cues": setup.cues, "iterations": setup.iterations}
-    return recall_quality(network, stored, setup.corrupt, rng, **options)
+    found = recall_quality(network, stored, setup.corrupt, rng, **options)
+    return xr.Dataset(
+        {
+            "cosine": quantity(found.mean, "1", "cosine similarity, mean over patterns"),
+            "worst_cosine": quantity(found.worst_pattern, "1", "cosine similarity, worst pattern"),
+        }
+    )

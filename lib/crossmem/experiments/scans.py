@@ -8,6 +8,7 @@ from crossmem.chip.faults import FaultMap
 from crossmem.chip.scanning import sampled_map
 from crossmem.deploy.programming import program
 from crossmem.experiments.quality import setup_quality
+from crossmem.experiments.setup import NO_MASKS
 from crossmem.labels import quantity
 from crossmem.randomness import generator
 
@@ -16,6 +17,9 @@ def sampled_scan(
     *, rows, columns, stuck_off, stuck_on, vectors, seed, tile_rows=None, adc_bits=None
 ):
     """Scan one faulty array with few read vectors and compare the map with the truth.
+
+    ``missed`` is a share of the faults, ``false`` one of the working devices, and ``relative`` the
+    read vectors of both levels against reading all rows of a tile.
 
     Parameters
     ----------
@@ -28,13 +32,6 @@ def sampled_scan(
     seed : int
     tile_rows : int, optional
         Rows of a tile, even; by default the array is one tile.
-
-    Returns
-    -------
-    dict
-        Share of the faults ``missed``, share of working devices with a ``false`` alarm, whether the
-        map is ``exact``, read ``vectors`` by level, and these ``relative`` to reading all rows of
-        a tile.
     """
     check_even(columns, "columns")
     tile = tile_rows or check_count(rows, "rows") + rows % 2
@@ -44,17 +41,11 @@ def sampled_scan(
     on = crossbar.conductance > 0  # fresh working devices are off
     truth = np.stack((crossbar.stuck & ~on, on))
     faults, used = sampled_map(crossbar, rng, vectors, adc_bits)
-    found = np.stack((faults.stuck_off, faults.stuck_on))
-    working = ~truth.any(axis=0)
-    return _errors_of_map(
-        (truth & ~found).sum() / max(truth.sum(), 1),
-        (found.any(axis=0) & working).sum() / max(working.sum(), 1),
-    ) | {
+    found, relative = _listed(faults), sum(used) / (2 * min(tile, rows))
+    return _errors_of_map(found, truth) | {
         "exact": quantity(bool((found == truth).all()), "1", "whether the map is exact"),
         "vectors": quantity(list(used), "1", "read vectors after writing high and low", "level"),
-        "relative": quantity(
-            sum(used) / (2 * min(tile, rows)), "1", "reads relative to all rows in turn"
-        ),
+        "relative": quantity(relative, "1", "reads relative to all rows in turn"),
     }
 
 
@@ -62,19 +53,12 @@ def square_scan(*, rows, stuck_fraction, most_faults, seed):
     """`sampled_scan` of a square array with as few vectors as it needs; half of its faults are on.
 
     ``rows`` is the number of columns too, and ``stuck_fraction`` the share of stuck devices. Arrays
-    with more than ``most_faults`` of them on average are left out: decoding takes too long.
-
-    Returns
-    -------
-    dict
-        ``exact`` and ``relative`` of `sampled_scan`, NaN for arrays left out.
+    with more than ``most_faults`` of them on average are NaN: decoding takes too long.
     """
     exact = relative = np.nan
     if stuck_fraction * rows**2 <= most_faults:
-        half = stuck_fraction / 2
-        found = sampled_scan(
-            rows=rows, columns=rows, stuck_off=half, stuck_on=half, vectors=None, seed=seed
-        )
+        rates = {"stuck_off": stuck_fraction / 2, "stuck_on": stuck_fraction / 2}
+        found = sampled_scan(rows=rows, columns=rows, **rates, vectors=None, seed=seed)
         exact, relative = (float(found[name].values) for name in ("exact", "relative"))
     left_out = "NaN for arrays left out"
     return {
@@ -94,11 +78,6 @@ def imperfect_map(setup, *, missed, false, seed):
         Share of the stuck devices that the map lacks, and of the working devices that it lists, at
         one end of the range or the other.
     seed : int
-
-    Returns
-    -------
-    dict
-        ``cosine`` and ``worst_cosine`` of the patterns as recalled by the programmed chip.
     """
     check_rate(missed, "missed")
     check_rate(false, "false")
@@ -118,23 +97,24 @@ def sampled_map_recall(setup, *, vectors, seed):
 
     The chips are those of `imperfect_map`. Few ``vectors`` (see `sampled_map`) miss faults and list
     working devices.
-
-    Returns
-    -------
-    dict
-        As of `imperfect_map`, and the shares ``missed`` and ``false`` of the map.
     """
     crossbar, true, rng = _scanned_chip(setup, seed)
     scan_rng = generator(seed, "sampled map", setup.neurons, vectors)
     found, _ = sampled_map(crossbar, scan_rng, vectors)
-    right = found.stuck_off & true.stuck_off | found.stuck_on & true.stuck_on
-    return _errors_of_map(
-        (true.stuck & ~right).sum() / max(true.stuck.sum(), 1),
-        (found.stuck & ~true.stuck).sum() / max((~true.stuck).sum(), 1),
-    ) | _recall_with_map(setup, crossbar, seed, rng)
+    errors = _errors_of_map(_listed(found), _listed(true))
+    return _recall_with_map(setup, crossbar, seed, rng).assign(errors)
 
 
-def _errors_of_map(missed, false):
+def _listed(faults):
+    """Devices that a map lists as stuck off, and as stuck on, (2, n_out, n_in, 2)."""
+    return np.stack((faults.stuck_off, faults.stuck_on))
+
+
+def _errors_of_map(found, truth):
+    """Shares of the faults missed and of the working devices listed, from arrays as `_listed`."""
+    working, listed = ~truth.any(axis=0), found.any(axis=0)
+    missed = (truth & ~found).sum() / max(truth.sum(), 1)
+    false = (listed & working).sum() / max(working.sum(), 1)
     return {
         "missed": quantity(missed, "1", "share of the faults missed"),
         "false": quantity(false, "1", "share of the working devices falsely listed"),
@@ -143,8 +123,7 @@ def _errors_of_map(missed, false):
 
 def _scanned_chip(setup, seed):
     """The crossbar of a single layer, its true map, and the generator of what follows."""
-    if setup.hidden:
-        raise ValueError(f"layers is {setup.layers}, but a wrong map is for one layer; give 1.")
+    setup.require(**NO_MASKS, layers=1)
     rng = generator(seed, "imperfect map", setup.neurons)
     (crossbar,) = setup.fabricate(rng)
     return crossbar, crossbar.characterize(), rng
@@ -154,8 +133,4 @@ def _recall_with_map(setup, crossbar, seed, rng):
     """Train with the map that a crossbar remembers, write, recall."""
     stored = setup.stored(seed)
     memory = setup.memory(seed).fit(stored, limits=[crossbar.faults.weight_limits()])
-    found = setup_quality(setup, program(memory, [crossbar], rng), stored, seed)
-    return {
-        "cosine": quantity(found.mean, "1", "mean cosine similarity"),
-        "worst_cosine": quantity(found.worst_pattern, "1", "worst cosine similarity"),
-    }
+    return setup_quality(setup, program(memory, [crossbar], rng), stored, seed)

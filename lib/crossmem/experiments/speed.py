@@ -289,11 +289,12 @@ def recipe_costs(setup, *, recipes, seeds):
         memories, seconds = train_every_way(setup, recipes, stored)
         for place, row in memories.items():
             for seed, memory in enumerate(row):
-                quality = setup_quality(setup, memory, stored[seed], seed)
-                found = (seconds[place][seed], quality.mean, memory.loss_, memory.steps_)
+                quality = float(setup_quality(setup, memory, stored[seed], seed)["cosine"])
+                found = (seconds[place][seed], quality, memory.loss_, memory.steps_)
                 measured[:, *place, seed] = found
     nearest = [
-        setup_quality(setup, NearestPattern(own), own, seed).mean for seed, own in enumerate(stored)
+        float(setup_quality(setup, NearestPattern(own), own, seed)["cosine"])
+        for seed, own in enumerate(stored)
     ]
     used = [memories[k, 1][0] for k in range(len(recipes))]
     used = [memory.recipe(memory.limits_) for memory in used]

@@ -9,6 +9,15 @@ from crossmem.networks.network import UPDATES, activate, cosine
 from crossmem.networks.stability import settling_time
 from crossmem.randomness import generator
 
+# What is measured of each update scheme, in means over the recalls: units and long names.
+MEASURED = {
+    "cosine": ("1", "cosine similarity after recall"),
+    "updates": ("1", "updates of the whole state until it is known to rest"),
+    "moving": ("1", "updates of the whole state until the last change"),
+    "changes": ("1", "changes of single neurons until the state rests"),
+    "oscillating": ("1", "share of recalls in a cycle of period two"),
+}
+
 
 def update_schemes(setup, *, seed):
     """Synchronous against asynchronous recall of the same cues (Suppl. Note 3, Fig. 6c, 6d).
@@ -21,14 +30,6 @@ def update_schemes(setup, *, seed):
     setup : Setup
         Of sign neurons, with at least 2 iterations.
     seed : int
-
-    Returns
-    -------
-    dict
-        By update scheme: final ``cosine``; ``updates`` of the whole state until it is known to
-        rest, the one that finds nothing to change included; ``moving``, those until the last
-        change; ``changes`` of single neurons on the way; the ``oscillating`` share of recalls that
-        end in a cycle of period two.
     """
     setup.require(**NO_CHIP, activation="sign", programming_error=0.0)
     iterations, neurons = check_count(setup.iterations, "iterations", least=2), setup.neurons
@@ -40,39 +41,19 @@ def update_schemes(setup, *, seed):
     found = []
     for scheme in UPDATES:
         trace = network.recall(starts, iterations=iterations, update=scheme, rng=rng, trace=True)
-        moving = settling_time(trace)
-        found.append(
-            {
-                "cosine": cosine(trace[-1], wanted),
-                "updates": np.minimum(moving + 1, iterations),
-                "moving": moving,
-                "changes": (trace[1:] != trace[:-1]).sum(axis=(0, 2)),
-                "oscillating": in_a_cycle(trace),
-            }
-        )
+        moving, changes = settling_time(trace), (trace[1:] != trace[:-1]).sum(axis=(0, 2))
+        known = np.minimum(moving + 1, iterations)  # the last update finds nothing to change
+        found.append((cosine(trace[-1], wanted), known, moving, changes, in_a_cycle(trace)))
     # Random draws visit every neuron once in as many updates as this harmonic number.
     limit = round(iterations * neurons * (1 / np.arange(1, neurons + 1)).sum())
     states, drawn = random_draws(network, starts, limit, rng)
-    found.append(
-        {
-            "cosine": cosine(states, wanted),
-            "updates": drawn["known"] / neurons,
-            "moving": drawn["last"] / neurons,
-            "changes": drawn["changes"],
-            "oscillating": np.zeros(len(states)),
-        }
-    )
-    names = {
-        "cosine": ("1", "cosine similarity after recall"),
-        "updates": ("1", "updates of the whole state until it is known to rest"),
-        "moving": ("1", "updates of the whole state until the last change"),
-        "changes": ("1", "changes of single neurons until the state rests"),
-        "oscillating": ("1", "share of recalls in a cycle of period two"),
-    }
+    known, moving = drawn["known"] / neurons, drawn["last"] / neurons
+    found.append((cosine(states, wanted), known, moving, drawn["changes"], 0.0))
     schemes = [*UPDATES, "random draws"]
+    means = np.array([[float(np.mean(part)) for part in scheme] for scheme in found]).T
     return {
-        name: labelled([float(one[name].mean()) for one in found], *names[name], scheme=schemes)
-        for name in names
+        name: labelled(own, *meaning, scheme=schemes)
+        for (name, meaning), own in zip(MEASURED.items(), means, strict=True)
     }
 
 
@@ -85,20 +66,10 @@ def in_a_cycle(trace):
 def random_draws(network, cues, limit, rng):
     """Asynchronous recall of sign neurons, each drawn at random with replacement (Hopfield 1982).
 
-    Parameters
-    ----------
-    network : Network
-    cues : array (n, N)
-    limit : int
-        Largest number of draws.
-    rng : numpy.random.Generator
-        Every recall draws its own neurons.
-
-    Returns
-    -------
-    array (n, N), dict of arrays (n,) of int
-        Final states; the draw of the ``last`` change, the draw at which the state is ``known`` to
-        rest, because every neuron was drawn since (or the limit), and the number of ``changes``.
+    Each of the cues (n, N) draws its own neurons, up to a ``limit`` of draws. Returns the final
+    states (n, N), and a dict of arrays (n,) of int: the draw of the ``last`` change, the draw at
+    which the state is ``known`` to rest, because every neuron was drawn since (or the limit), and
+    the number of ``changes``.
     """
     layers = network.layers
     first, last = layers[0], layers[-1]

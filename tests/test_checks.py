@@ -97,13 +97,15 @@ def test_a_generator_is_a_generator():
 def test_shapes_and_ranges_of_arrays():
     values = np.array([[0.0, 2.0]])
     assert check_shape(values, ("n", 2), "x", "turn it") is values
-    for shape in ((1, 3), (2,)):
-        with pytest.raises(ValueError, match=r"x is \(1, 2\).*turn it"):
+    for shape in ((1, 3), (2,), (1, 2, "n")):
+        with pytest.raises(ValueError, match=r"x of shape \(1, 2\).*turn it"):
             check_shape(values, shape, "x", "turn it")
-    assert check_within(values, 0, 2, "x", "V", "lower it") is values
+    with pytest.raises(ValueError, match=r"\(0, 2\)"):
+        check_shape(values[:0], ("n", 2), "x", "turn it")
+    assert check_within(values, 0, 2, "x", "lower it", " V") is values
     for wrong in (3.0, math.nan):
         with pytest.raises(ValueError, match=rf"x {wrong:g} V is outside \[0, 2\] V.*lower it"):
-            check_within(np.array([1.0, wrong]), 0, 2, "x", "V", "lower it")
+            check_within(np.array([1.0, wrong]), 0, 2, "x", "lower it", " V")
 
 
 @dataclass(frozen=True)

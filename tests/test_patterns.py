@@ -195,8 +195,8 @@ def test_sigma_is_finite_and_not_negative(rng, sigma):
         (np.ones((0, 4)), r"shape \(0, 4\)"),
         (np.ones((4, 0)), r"shape \(4, 0\)"),
         ([], r"shape \(0,\)"),
-        ([[1.0, math.nan]], "NaN"),
-        ([[1.0, 3.0]], "reach 3"),
+        ([[1.0, math.nan]], "value nan"),
+        ([[1.0, 3.0]], "value 3"),
     ],
 )
 def test_check_patterns_rejects(rng, patterns, message):

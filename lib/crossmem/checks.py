@@ -87,25 +87,20 @@ def check_rng(rng):
 
 
 def check_shape(values, shape, name, remedy):
-    """Return an array if it has the shape, in which a word such as "n" stands for any length."""
-    fits = values.ndim == len(shape) and all(
-        isinstance(wanted, str) or wanted == length
-        for wanted, length in zip(shape, values.shape, strict=True)
-    )
-    if not fits:
+    """Return an array if it has the shape, in which a word stands for any length but none."""
+    wanted = [own if isinstance(n, str) else n for n, own in zip(shape, values.shape, strict=False)]
+    if values.ndim != len(shape) or values.shape != tuple(wanted) or not values.size:
         wanted = ", ".join(map(str, shape))
-        raise ValueError(
-            f"the shape of {name} is {values.shape}, but must be ({wanted}); {remedy}."
-        )
+        raise ValueError(f"{name} of shape {values.shape} must have ({wanted}); {remedy}.")
     return values
 
 
-def check_within(values, low, high, name, unit, remedy):
+def check_within(values, low, high, name, remedy, unit=""):
     """Return an array if all of it lies in [low, high], which NaN does not."""
     wrong = values[~((values >= low) & (values <= high))]
     if wrong.size:
-        span = f"[{low:g}, {high:g}] {unit}"
-        raise ValueError(f"{name} {wrong[0]:g} {unit} is outside {span}; {remedy}.")
+        span = f"[{low:g}, {high:g}]{unit}"
+        raise ValueError(f"{name} {wrong[0]:g}{unit} is outside {span}; {remedy}.")
     return values
 
 

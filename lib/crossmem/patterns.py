@@ -9,7 +9,15 @@ import math
 
 import numpy as np
 
-from crossmem.checks import check_choice, check_count, check_not_negative, check_rate, check_rng
+from crossmem.checks import (
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_rate,
+    check_rng,
+    check_shape,
+    check_within,
+)
 from crossmem.images import IMAGE_FILES, grey_images, image_pool
 
 SOURCES = ("digits", *IMAGE_FILES, "random")
@@ -118,21 +126,11 @@ def image_side(neurons):
 def check_patterns(patterns, *, binary=False):
     """Return `patterns` as a float64 array (n, N) in [-1, 1], or +-1 throughout if `binary`."""
     patterns = np.asarray(patterns, dtype=np.float64)
-    if patterns.ndim != 2 or patterns.size == 0:
-        raise ValueError(
-            f"Patterns have shape {patterns.shape}, but a non-empty array (n, N) is needed; "
-            "store a single pattern as patterns[None, :]."
-        )
-    if not np.isfinite(patterns).all():
-        raise ValueError("Patterns hold NaN or infinity, but must be finite; remove those rows.")
+    check_shape(patterns, ("n", "N"), "patterns", "store a single one as patterns[None, :]")
+    check_within(patterns, -1, 1, "a pattern's value", "scale them, or remove rows with NaN")
     if binary and not (np.abs(patterns) == 1).all():
         raise ValueError(
             "Patterns hold values other than -1 and +1, but must be binary here; "
             "binarise them with numpy.where(patterns > 0, 1, -1)."
-        )
-    if np.abs(patterns).max() > 1:
-        raise ValueError(
-            f"Patterns reach {np.abs(patterns).max():g} in magnitude, but must lie in [-1, 1]; "
-            "scale them first."
         )
     return patterns

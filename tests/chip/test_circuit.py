@@ -116,7 +116,6 @@ def test_superposition(rng, shape):
     alone = np.concatenate([few.currents(by_one[k : k + 1]) for k in range(shape[0])])
     np.testing.assert_allclose(few.currents(voltages), voltages / 0.2 @ alone, rtol=1e-10)
     np.testing.assert_allclose(many.currents(by_one), alone, rtol=1e-10)  # by the effective matrix
-    assert few.currents(np.empty((0, shape[0]))).shape == (0, shape[1])
 
 
 def test_more_resistance_lets_less_current_through(rng):
@@ -260,7 +259,7 @@ def test_a_uniform_array_loses_the_current_that_does_not_arrive(rng):
 @pytest.mark.parametrize(
     ("conductance", "arguments", "message"),
     [
-        (np.ones(3), {}, r"conductance is \(3,\), .* \(rows, columns\)"),
+        (np.ones(3), {}, r"conductance of shape \(3,\), .* \(rows, columns\)"),
         ([[1.0, -2.0]], {}, "conductance -2 µS .* give 0"),
         ([[1.0, np.nan]], {}, "conductance nan µS"),
         (
@@ -282,7 +281,7 @@ def test_bad_voltages():
     circuit = CrossbarCircuit(np.ones((3, 2)), wire_resistance=1.0)
     for ask in (circuit.currents, circuit.node_voltages):
         for voltages in (np.zeros(3), np.zeros((4, 2))):
-            with pytest.raises(ValueError, match=r"voltages is .* \(n, 3\)"):
+            with pytest.raises(ValueError, match=r"voltages of shape .* \(n, 3\)"):
                 ask(voltages)
         with pytest.raises(ValueError, match=r"voltage -0.3 V is outside \[-0.2, 0.2\] V"):
             ask([[0.1, -0.3, 0.2]])
@@ -295,8 +294,8 @@ def test_bad_voltages():
 @pytest.mark.parametrize(
     ("conductance", "arguments", "message"),
     [
-        (np.ones((3, 4)), {}, r"conductance is \(3, 4\), .* \(n_out, n_in, 2\)"),
-        (np.ones((3, 4, 3)), {}, r"conductance is \(3, 4, 3\)"),
+        (np.ones((3, 4)), {}, r"conductance of shape \(3, 4\), .* \(n_out, n_in, 2\)"),
+        (np.ones((3, 4, 3)), {}, r"conductance of shape \(3, 4, 3\)"),
         (-np.ones((3, 4, 2)), {}, "conductance -1 µS"),
         (np.ones((3, 4, 2)), {"tile": 0}, "tile is 0"),
         (np.ones((3, 4, 2)), {"tile": 63}, "tile is 63"),

@@ -162,7 +162,7 @@ def test_a_given_generator_draws_all_of_the_programming():
 
 def test_bad_weights(rng):
     crossbar = Crossbar.fabricate(2, 3, rng=rng)
-    with pytest.raises(ValueError, match=r"weights is \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"weights of shape \(3, 2\)"):
         crossbar.program(np.zeros((3, 2)))
     with pytest.raises(ValueError, match="weight -1.2 G_max is outside"):
         crossbar.program([[0, 0, 0], [0, -1.2, 0]])
@@ -215,7 +215,7 @@ def test_read_noise_of_a_product_adds_up_over_its_devices(rng):
 def test_bad_inputs_of_a_product(rng):
     crossbar = Crossbar.fabricate(2, 3, rng=rng)
     for x in (np.zeros(3), np.zeros((4, 2))):
-        with pytest.raises(ValueError, match=r"x is .* \(n, 3\)"):
+        with pytest.raises(ValueError, match=r"x of shape .* \(n, 3\)"):
             crossbar.multiply(x)
 
 

@@ -61,7 +61,7 @@ def test_bad_limits(low, high, message):
 
 def test_bad_use_of_limits(rng):
     limits = WeightLimits.masked((2, 3), 0.5, rng)
-    with pytest.raises(ValueError, match=r"weights is \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"weights of shape \(3, 2\)"):
         limits.clip(np.zeros((3, 2)))
     with pytest.raises(ValueError, match="rate is 1.5"):
         WeightLimits.masked((2, 3), 1.5, rng)

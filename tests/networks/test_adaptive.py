@@ -380,5 +380,5 @@ def test_patterns_and_activation_must_fit_each_other(rng, hidden):
         AdaptiveMemory(hidden=hidden, activation="tanh").fit(binary)
     with pytest.raises(ValueError, match="other than ±1.*activation='tanh'"):
         AdaptiveMemory(hidden=hidden).fit(continuous)
-    with pytest.raises(ValueError, match="reach 1.5"):
+    with pytest.raises(ValueError, match="value 1.5"):
         AdaptiveMemory(hidden=hidden, activation="tanh").fit(np.full((2, 4), 1.5))

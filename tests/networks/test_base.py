@@ -247,11 +247,11 @@ def test_parameters_can_be_set(rng):
 @pytest.mark.parametrize(
     ("patterns", "message"),
     [
-        (np.full((2, 4), np.nan), "NaN"),
+        (np.full((2, 4), np.nan), "value nan"),
         (np.ones(4), r"shape \(4,\)"),
         (np.ones((0, 4)), r"shape \(0, 4\)"),
         (np.eye(4)[:2], "other than ±1.*activation='tanh'"),
-        (np.full((2, 4), 2.0), "reach 2"),
+        (np.full((2, 4), 2.0), "value 2"),
     ],
 )
 def test_bad_patterns(memory, patterns, message):

@@ -419,8 +419,8 @@ def test_weights_of_other_layers_are_refused(weights):
     ("cues", "message"),
     [
         (np.ones((1, 5)), "5 elements.* 6 neurons"),
-        (np.full((1, 6), np.nan), "NaN"),
-        (np.full((1, 6), 3.0), "3 in magnitude"),
+        (np.full((1, 6), np.nan), "value nan"),
+        (np.full((1, 6), 3.0), "value 3"),
         (np.ones(6), r"shape \(6,\)"),
         (np.ones((0, 6)), r"shape \(0, 6\)"),
     ],

@@ -39,9 +39,9 @@ class CrossbarCircuit:
         self.conductance = np.array(conductance, dtype=float)
         self.conductance.flags.writeable = False  # a factorisation would not follow
         check_shape(self.conductance, ("rows", "columns"), "conductance", "give a matrix")
-        check_within(self.conductance, 0, np.inf, "conductance", "µS", "give 0 for an open device")
+        check_within(self.conductance, 0, np.inf, "conductance", "give 0 for an open device", " µS")
         wires = np.broadcast_to(np.asarray(wire_resistance, dtype=float), 2)
-        check_within(wires, 0, LARGEST_WIRE, "wire_resistance", "Ω", "give a few per segment, or 0")
+        check_within(wires, 0, LARGEST_WIRE, "wire_resistance", "give a few or 0", " Ω")
         self.wire_resistance = tuple(wires.tolist())
         self.read_limit = check_positive(read_limit, "read_limit", example=DeviceModel.read_voltage)
         self._effective = None
@@ -121,7 +121,7 @@ class CrossbarCircuit:
         shape, remedy = ("n", len(self.conductance)), "give one voltage per row"
         voltages = check_shape(np.asarray(voltages, dtype=float), shape, "voltages", remedy)
         limit = self.read_limit * (1 + 1e-6)  # for voltages that were computed in single precision
-        return check_within(voltages, -limit, limit, "voltage", "V", "scale the inputs down")
+        return check_within(voltages, -limit, limit, "voltage", "scale the inputs down", " V")
 
 
 def effective_pairs(conductance, *, wire_resistance, tile=64):

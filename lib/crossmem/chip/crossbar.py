@@ -137,7 +137,7 @@ class Crossbar:
         check_shape(weights, self.shape, "weights", "fabricate a crossbar of the layer's size")
         # The slack lets weights pass that were scaled to [-1, 1] in single precision.
         most = 1 + 1e-6
-        check_within(weights, -most, most, "weight", "G_max", "scale the layer by its largest one")
+        check_within(weights, -most, most, "weight", "scale the layer by its largest one", " G_max")
         target = self.targets(weights)
         return ProgramReport(target, self.write_level(target, rng).pulses)
 

@@ -84,8 +84,8 @@ class DeviceModel:
         """
         target, start, stuck = np.broadcast_arrays(target, start, stuck)
         scale = "scale it into the range of the device"
-        check_within(target, 0, self.g_max, "target conductance", "µS", scale)
-        check_within(start, 0, np.inf, "start conductance", "µS", scale)
+        check_within(target, 0, self.g_max, "target conductance", scale, " µS")
+        check_within(start, 0, np.inf, "start conductance", scale, " µS")
         shape, target, stuck = target.shape, target.ravel(), stuck.ravel().astype(bool)
         conductance = np.array(start, dtype=float).ravel()
         pulses = np.zeros(conductance.size, dtype=int)
@@ -118,7 +118,7 @@ class DeviceModel:
         returns an array (n_times, *conductance.shape) in µS.
         """
         conductance = np.asarray(conductance, dtype=float)
-        check_within(conductance, 0, np.inf, "conductance", "µS", "give none below 0")
+        check_within(conductance, 0, np.inf, "conductance", "give none below 0", " µS")
         times = np.asarray(times, dtype=float)
         if times.ndim != 1 or not (times >= 0).all() or not (np.diff(times) > 0).all():
             raise ValueError(f"times are {times} s: give one increasing row of non-negative times")

@@ -245,12 +245,6 @@ def test_the_pytorch_loop_refuses_what_it_would_ignore(patterns, unknown):
         speed.TorchMemory(**STACK | unknown).fit(patterns)
 
 
-def test_the_pytorch_loop_refuses_limits(patterns):
-    limits = Setup(layers=2, width=32, masked_fraction=0.5).masked_limits(0)
-    with pytest.raises(ValueError, match="PyTorch loop.*limits"):
-        speed.TorchMemory(**STACK, steps=10).fit(patterns, limits=limits)
-
-
 def test_threads_are_restored():
     torch = pytest.importorskip("torch", reason="PyTorch is optional")
     before = torch.get_num_threads()

@@ -1,7 +1,9 @@
 """Times of training and recall: against the machine's limit and against PyTorch."""
 
+import itertools
 import math
 import time
+import timeit
 import tracemalloc
 from functools import partial
 
@@ -12,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
 from crossmem.experiments.torch_loop import TorchMemory, has_torch, one_thread
-from crossmem.labels import describe, labelled, quantity
+from crossmem.labels import describe, labelled
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
 from crossmem.networks.base import check_limits
 from crossmem.networks.network import cosine
@@ -21,28 +23,22 @@ from crossmem.networks.training import Recipe, Trainer
 from crossmem.randomness import generator
 
 WAYS = ["PyTorch", "one by one", "batch"]
-EACH = ("recipe", "way", "seed")
-# Units, long names and dimensions of what `recipe_costs` measures.
+# What `recipe_costs` measures: units and long names.
 COSTS = {
-    "seconds": ("s", "training time per network", EACH),
-    "cosine": ("1", "cosine similarity after recall", EACH),
-    "loss": ("1", "mean squared error at the end of training", EACH),
-    "steps_taken": ("1", "training steps taken", EACH),
-    "cue_cosine": ("1", "cosine similarity of the cues", "seed"),
-    "nearest_cosine": ("1", "cosine similarity of the stored patterns nearest to the cues", "seed"),
-    "steps": ("1", "most training steps", "recipe"),
-    "learning_rate": ("1", "learning rate at the first step", "recipe"),
+    "seconds": ("s", "training time per network"),
+    "cosine": ("1", "cosine similarity after recall"),
+    "loss": ("1", "mean squared error at the end of training"),
+    "steps_taken": ("1", "training steps taken"),
+    "cue_cosine": ("1", "cosine similarity of the cues"),
+    "nearest_cosine": ("1", "cosine similarity of the stored patterns nearest to the cues"),
+    "steps": ("1", "most training steps"),
+    "learning_rate": ("1", "learning rate at the first step"),
 }
 
 
-def best_seconds(function, repeats=5, clock=time.perf_counter):
+def best_seconds(function, repeats, clock=time.perf_counter):
     """Shortest of several times of a call, in s: the one that other programs disturbed least."""
-    times = []
-    for _ in range(repeats):
-        start = clock()
-        function()
-        times.append(clock() - start)
-    return min(times)
+    return min(timeit.repeat(function, timer=clock, number=1, repeat=repeats))
 
 
 #: As `best_seconds` in processor time, which leaves out what other programs took. For work on one
@@ -50,90 +46,51 @@ def best_seconds(function, repeats=5, clock=time.perf_counter):
 best_cpu_seconds = partial(best_seconds, clock=time.process_time)
 
 
-def product_rate(size=2048, repeats=5):
-    """Rate of a large float32 product on one thread, in operations per s: the limit here."""
+def product_rate(size=2048):
+    """Rate of a large float32 product, in operations per s: the limit of this machine."""
     left, right = generator(0, "product").random((2, size, size), dtype=np.float32)
     out = np.empty_like(left)
-    with threadpool_limits(1):
-        return 2 * size**3 / best_cpu_seconds(lambda: np.matmul(left, right, out=out), repeats)
+    return 2 * size**3 / best_cpu_seconds(lambda: np.matmul(left, right, out=out), 1)
 
 
-def step_runner(shapes, patterns, *, optimizer="adam", flip_rate=0.0, stored=None):
-    """A training step as a function without arguments, and the operations of its products.
+def step_runner(shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None):
+    """A training step of layers (n_out, n_in), a function, and the operations of its products.
 
-    Parameters
-    ----------
-    shapes : list of (int, int)
-        Shape (n_out, n_in) of each layer.
-    patterns : int
-        Patterns that a step shows.
-    optimizer : {"rmsprop", "adam"}
-    flip_rate : float
-        Above 0, each step sees freshly flipped cues of the next patterns in shuffled order, and the
-        loss is that of noise training in a stack.
-    stored : int
-        Patterns that a noisy step chooses from; all that it shows by default.
-
-    Returns
-    -------
-    step : callable
-    operations : int
-        Of the matrix products alone: the forward product and the gradient of every layer, and the
-        error carried back by all but the first. Everything else is overhead.
+    Without flips it shows all patterns. With a flip rate, each step sees freshly flipped cues of
+    the next of the ``stored`` patterns in shuffled order, and the loss is that of noise training in
+    a stack. What a step does beside its matrix products is overhead.
     """
-    rng = generator(0, "step")
-    stored = stored or patterns
+    rng, stored = generator(0, "step"), stored or shown
     targets = rng.choice(np.array([-1, 1], np.float32), (1, stored, shapes[0][1]))
     weights = [initial_weights(shape, rng)[None] for shape in shapes]
-    deck = shuffled_batches(stored, patterns, rng)
-
-    def corrupt(clean, out):
-        flipped_cues(clean, flip_rate, rng, out)
-
-    trainer = Trainer(
-        targets,
-        weights,
-        [None] * len(shapes),
-        Recipe(optimizer, learning_rate=1e-4, loss="cubic" if flip_rate else "squared"),
-        corrupt=corrupt if flip_rate else None,
-        draw=(lambda: [next(deck)]) if flip_rate else None,
-    )
+    deck = shuffled_batches(stored, shown, rng)
+    noise = {
+        "corrupt": lambda clean, out: flipped_cues(clean, flip_rate, rng, out),
+        "draw": lambda: [next(deck)],
+    }
+    recipe = Recipe(optimizer, learning_rate=1e-4, loss="cubic" if flip_rate else "squared")
+    free = [None] * len(shapes)
+    trainer = Trainer(targets, weights, free, recipe, **noise if flip_rate else {})
 
     def step():
         trainer.show()
         trainer.descend(1e-4)
 
-    return step, 2 * products_per_pattern(shapes) * patterns
+    return step, 2 * products_per_pattern(shapes) * shown
 
 
 def products_per_pattern(shapes, unroll=1):
     """Multiplications of a training step for each pattern that it shows.
 
-    Each use of a layer takes a product forward and one for the gradient, and all but the first use
-    of all take one to carry the error back.
-
-    Parameters
-    ----------
-    shapes : list of (int, int)
-        Shape (n_out, n_in) of each layer.
-    unroll : int
-        As in `training.Recipe`.
+    Each use of a layer (n_out, n_in) takes a product forward and one for the gradient, and all but
+    the first use of all take one to carry the error back.
     """
     weights = [math.prod(shape) for shape in shapes]
     return 3 * unroll * sum(weights) - weights[0]
 
 
 def training_operations(setup):
-    """Additions and multiplications in the matrix products of an adaptive training, all its steps.
-
-    Parameters
-    ----------
-    setup : Setup
-
-    Returns
-    -------
-    int
-    """
+    """Additions and multiplications in the matrix products of all steps of a setup's training."""
     memory, shapes = setup.memory(0), setup.shapes()
     shown = memory.patterns_per_step(setup.n_patterns)
     steps = memory.recipe(check_limits(None, shapes)).steps
@@ -166,46 +123,34 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
         ``share`` (training, optimizer, neurons) and ``product_rate``, in operations per s.
     """
     check_count(rounds, "rounds")
-    kinds, optimizers = ["clean", "noisy"], ["rmsprop", "adam"]
-    rates = np.zeros((len(kinds), len(optimizers), len(neuron_counts)))
-    limit = 0.0
-    for place in np.ndindex(rates.shape):
-        kind, optimizer, n = kinds[place[0]], optimizers[place[1]], neuron_counts[place[2]]
+    axes = {"training": ["clean", "noisy"], "optimizer": ["rmsprop", "adam"]}
+    axes |= {"neurons": neuron_counts}
+    rates, limit = [], 0.0
+    for kind, optimizer, n in itertools.product(*axes.values()):
         if kind == "clean":
             step, operations = step_runner([(n, n)], round(load * n), optimizer=optimizer)
         else:
             shown, stack = round(noisy_load * n), [(n // 2, n), (n, n // 2)]
             noise = {"flip_rate": flip_rate, "stored": 10 * shown}
             step, operations = step_runner(stack, shown, optimizer=optimizer, **noise)
+        seconds = math.inf
         with threadpool_limits(1):
             for _ in range(rounds):
-                limit = max(limit, product_rate(repeats=1))
-                rates[place] = max(rates[place], operations / best_cpu_seconds(step, steps))
-    return xr.Dataset(
-        {"share": (("training", "optimizer", "neurons"), rates / limit), "product_rate": limit},
-        {"training": kinds, "optimizer": optimizers, "neurons": neuron_counts},
-    )
+                limit = max(limit, product_rate())
+                seconds = min(seconds, best_cpu_seconds(step, steps))
+        rates.append(operations / seconds)
+    shares = np.reshape(rates, [len(values) for values in axes.values()]) / limit
+    return xr.Dataset({"share": (list(axes), shares), "product_rate": limit}, axes)
 
 
-def training_seconds(setup, *, seed=0, timed=50):
-    """Processor time of an adaptive training on one thread, from two short ones.
+def training_seconds(setup, *, timed=50):
+    """Processor time of a setup's training on one thread, in s, from two short ones.
 
     What is not a step (drawing weights, checks, limits) is paid once: the time of a step is
-    the difference between a training of `timed` steps and one of three times as many.
-
-    Parameters
-    ----------
-    setup : Setup
-    seed : int
-    timed : int
-        Steps of the shorter training.
-
-    Returns
-    -------
-    float
-        Seconds; a training that meets its tolerance on the way takes less.
+    the difference between a training of ``timed`` steps and one of three times as many. A training
+    that meets its tolerance on the way takes less.
     """
-    stored, limits, short = setup.stored(seed), setup.masked_limits(seed), setup.memory(seed)
+    stored, limits, short = setup.stored(0), setup.masked_limits(0), setup.memory(0)
 
     def seconds(steps):
         short.set_params(steps=steps)
@@ -213,38 +158,33 @@ def training_seconds(setup, *, seed=0, timed=50):
 
     with threadpool_limits(1):
         first, more = seconds(timed), seconds(3 * timed)
-    left = setup.memory(seed).recipe(short.limits_).steps - timed
+    left = setup.memory(0).recipe(short.limits_).steps - timed
     return first + left * (more - first) / (2 * timed)
 
 
 def step_growth(neuron_counts, pattern_counts, *, steps):
-    """Time and memory of a full-batch Adam step of one layer, by N and by P.
+    """Time and memory of a full-batch Adam step of one layer, (neurons, n_patterns).
 
-    Returns
-    -------
-    xarray.Dataset
-        ``seconds`` of a step and ``bytes`` of all arrays of the training, with what a step
-        allocates, (neurons, n_patterns).
+    The ``seconds`` are the shortest of so many ``steps``; the ``bytes`` are those of all arrays of
+    the training, with what a step allocates.
     """
-    seconds = np.empty((len(neuron_counts), len(pattern_counts)))
-    peak = np.empty_like(seconds)
-    for i, n in enumerate(neuron_counts):
-        for j, p in enumerate(pattern_counts):
-            tracemalloc.start()  # counts what NumPy allocates; timing starts after it has stopped
-            try:
-                step, _ = step_runner([(n, n)], p)
-                tracemalloc.reset_peak()
-                step()
-                peak[i, j] = tracemalloc.get_traced_memory()[1]
-            finally:
-                tracemalloc.stop()
-            with threadpool_limits(1):
-                seconds[i, j] = best_cpu_seconds(step, steps)
-    dims = ("neurons", "n_patterns")
-    seconds = quantity(seconds, "s", "time of a training step", dims)
-    peak = quantity(peak, "1", "bytes of the arrays of training", dims)
-    coords = {"neurons": neuron_counts, "n_patterns": pattern_counts}
-    return xr.Dataset({"seconds": seconds, "bytes": peak}, coords)
+    grid, found = {"neurons": neuron_counts, "n_patterns": pattern_counts}, []
+    for n, p in itertools.product(*grid.values()):
+        tracemalloc.start()  # counts what NumPy allocates; timing starts after it has stopped
+        try:
+            step, _ = step_runner([(n, n)], p)
+            tracemalloc.reset_peak()
+            step()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        with threadpool_limits(1):
+            found.append((best_cpu_seconds(step, steps), float(peak)))
+    shape = len(neuron_counts), len(pattern_counts)
+    seconds, peak = (np.reshape(column, shape) for column in zip(*found, strict=True))
+    seconds = labelled(seconds, "s", "time of a training step", **grid)
+    peak = labelled(peak, "1", "bytes of the arrays of training", **grid)
+    return xr.Dataset({"seconds": seconds, "bytes": peak})
 
 
 class NearestPattern:
@@ -263,7 +203,8 @@ def recipe_costs(setup, *, recipes, seeds):
     """Time and quality of training recipes for a memory with one hidden layer.
 
     Every recipe trains the same patterns from the same initial weights, on one thread, one network
-    at a time and all networks as one batch; PyTorch, if it is there, trains the first recipe.
+    at a time and all networks as one batch, which share its time; PyTorch, if it is there, trains
+    the first recipe.
 
     Parameters
     ----------
@@ -277,102 +218,69 @@ def recipe_costs(setup, *, recipes, seeds):
     Returns
     -------
     xarray.Dataset
-        ``seconds`` per network, ``cosine`` of recall, final ``loss`` and ``steps_taken`` by recipe,
-        way and seed, NaN for what was not trained; a batch shares its time among its networks;
-        ``cue_cosine`` before recall by seed, and ``nearest_cosine`` if each cue gave the stored
-        pattern nearest to it, which is the likeliest; ``steps`` and ``learning_rate`` by recipe.
+        The `COSTS` by recipe, way and seed, NaN for what was not trained; those of the cues, before
+        recall and if each gave the stored pattern nearest to it, the likeliest, by seed.
     """
     stored = [setup.stored(seed) for seed in range(check_count(seeds, "seeds"))]
-    names = ("seconds", "cosine", "loss", "steps_taken")
-    measured = np.full((len(names), len(recipes), len(WAYS), seeds), np.nan)
+    axes = {"recipe": list(recipes), "way": WAYS, "seed": np.arange(seeds)}
+    trained = ("seconds", "cosine", "loss", "steps_taken")
+    costs = xr.Dataset({name: xr.DataArray(np.nan, axes, list(axes)) for name in trained})
     with one_thread():
-        memories, seconds = train_every_way(setup, recipes, stored)
-        for place, row in memories.items():
-            for seed, memory in enumerate(row):
-                quality = float(setup_quality(setup, memory, stored[seed], seed)["cosine"])
-                found = (seconds[place][seed], quality, memory.loss_, memory.steps_)
-                measured[:, *place, seed] = found
-    nearest = [
-        float(setup_quality(setup, NearestPattern(own), own, seed)["cosine"])
-        for seed, own in enumerate(stored)
-    ]
-    used = [memories[k, 1][0] for k in range(len(recipes))]
-    used = [memory.recipe(memory.limits_) for memory in used]
-    values = dict(zip(names, measured, strict=True)) | {
-        "cue_cosine": [cue_cosine(setup, own, seed) for seed, own in enumerate(stored)],
-        "nearest_cosine": nearest,
-        "steps": [recipe.steps for recipe in used],
-        "learning_rate": [recipe.learning_rate for recipe in used],
-    }
-    return xr.Dataset(
-        {name: quantity(value, *COSTS[name]) for name, value in values.items()},
-        {"recipe": list(recipes), "way": WAYS, "seed": np.arange(seeds)},
+        for place, row in train_every_way(setup, recipes, stored).items():
+            for seed, (memory, seconds) in enumerate(row):
+                quality = setup_quality(setup, memory, stored[seed], seed)["cosine"]
+                found = (seconds, float(quality), memory.loss_, memory.steps_)
+                for name, value in zip(trained, found, strict=True):
+                    costs[name].loc[*place, seed] = value
+    cues, nearest, free = [], [], check_limits(None, setup.shapes())
+    for seed, own in enumerate(stored):
+        rng = generator(seed, "cues", setup.neurons, setup.n_patterns, setup.level)
+        cues.append(cosine(setup.corrupt(own, rng), own).mean())
+        nearest.append(float(setup_quality(setup, NearestPattern(own), own, seed)["cosine"]))
+    used = [setup.at(training=recipe).memory(0).recipe(free) for recipe in recipes.values()]
+    costs = costs.assign(
+        cue_cosine=("seed", cues),
+        nearest_cosine=("seed", nearest),
+        steps=("recipe", [recipe.steps for recipe in used]),
+        learning_rate=("recipe", [recipe.learning_rate for recipe in used]),
     )
+    return describe(costs, **COSTS)
 
 
 def train_every_way(setup, recipes, stored):
-    """Memories trained by each recipe in each way, and the seconds that each of them took.
+    """Memories trained by each recipe in each way, by (recipe, way), each with its seconds.
 
-    Parameters
-    ----------
-    setup, recipes
-        As in `recipe_costs`.
-    stored : list of arrays (P, N)
-        Patterns of each seed.
-
-    Returns
-    -------
-    dict of (int, int) to list of AdaptiveMemory, dict of (int, int) to list of float
-        By the number of the recipe and that of the way, one for each seed.
+    ``stored`` has the patterns (P, N) of each seed; all else is as in `recipe_costs`.
     """
-    seeds = range(len(stored))
+    first, *_ = recipes
 
-    def memories(kind, training):
-        settings = setup.at(training=training).memory(0).get_params()
-        return [kind(**settings | {"seed": seed}) for seed in seeds]
+    def memories(kind, name):
+        settings = setup.at(training=recipes[name]).memory(0).get_params()
+        return [kind(**settings | {"seed": seed}) for seed in range(len(stored))]
 
-    first, *_ = recipes.values()
-    alone = {(0, 0): memories(TorchMemory, first)} if has_torch() else {}
-    alone |= {(k, 1): memories(AdaptiveMemory, one) for k, one in enumerate(recipes.values())}
-    batches = {(k, 2): memories(AdaptiveMemory, one) for k, one in enumerate(recipes.values())}
-    if len(seeds) == 1:
-        batches = {}  # one is no batch
+    alone = {(first, WAYS[0]): memories(TorchMemory, first)} if has_torch() else {}
+    alone |= {(name, WAYS[1]): memories(AdaptiveMemory, name) for name in recipes}
     for memory, *_ in alone.values():  # pays for what only a first call does
         type(memory)(**memory.get_params() | {"steps": 10}).fit(stored[0])
-    seconds = {place: [] for place in alone}
-    for seed in seeds:  # the ways take turns: all meet the same disturbances
+    trained = {place: [] for place in alone}
+    for seed, own in enumerate(stored):  # the ways take turns: all meet the same disturbances
         for place, row in alone.items():
-            seconds[place].append(best_cpu_seconds(partial(row[seed].fit, stored[seed]), 1))
-    for place, batch in batches.items():
-        whole = best_cpu_seconds(partial(fit_batch, batch, stored), 1)
-        seconds[place] = [whole / len(seeds)] * len(seeds)
-    return alone | batches, seconds
-
-
-def cue_cosine(setup, stored, seed):
-    """Mean cosine similarity of cues and stored patterns (P, N), before any recall."""
-    rng = generator(seed, "cues", setup.neurons, setup.n_patterns, setup.level)
-    return cosine(setup.corrupt(stored, rng), stored).mean()
+            seconds = best_cpu_seconds(partial(row[seed].fit, own), 1)
+            trained[place].append((row[seed], seconds))
+    if len(stored) > 1:  # one is no batch
+        for name in recipes:
+            batch = memories(AdaptiveMemory, name)
+            whole = best_cpu_seconds(partial(fit_batch, batch, stored), 1)
+            trained[name, WAYS[2]] = [(memory, whole / len(stored)) for memory in batch]
+    return trained
 
 
 def recall_seconds(setup, *, batch, most, repeats):
-    """Time of a recall on one thread of this processor, of one cue at a time and in a batch.
+    """Seconds per cue of a recall on one thread, by way: one cue at a time, and in a batch.
 
-    Parameters
-    ----------
-    setup : Setup
-        What is stored, by what network, and how long a cue by itself may take to come to rest.
-    batch : int
-        Cues that are recalled at once; the first 20 of them are recalled one by one too.
-    most : int
-        Iterations of the batch, which its last cue to rest would set otherwise.
-    repeats : int
-        Timings of each recall, of which the shortest counts.
-
-    Returns
-    -------
-    xarray.DataArray (way,)
-        Seconds per cue, "one cue" and "batch".
+    The setup says how many iterations a cue by itself may take to come to rest; the batch gets
+    ``most``, which its last cue to rest would set otherwise. The first 20 of its cues are recalled
+    one by one too, and the shortest of several ``repeats`` counts.
     """
     stored, rng = setup.stored(0), generator(0, "processor")
     many = setup.corrupt(np.resize(stored, (batch, setup.neurons)), rng)
@@ -415,9 +323,8 @@ def processor_costs(setup, charged, *, batch, repeats, watts):
         network = setup.at(layers=2, width=width) if width else setup
         seconds.append(recall_seconds(network, batch=batch, most=most, repeats=repeats))
     cpu = xr.concat(seconds, charged["width"].variable).to_dataset(name="seconds")
-    cpu = cpu.assign(energy=cpu["seconds"] * watts, iterations=("width", limits))
     return describe(
-        cpu,
+        cpu.assign(energy=cpu["seconds"] * watts, iterations=("width", limits)),
         energy=("J", "energy per recall at the stated power"),
         iterations=("1", "iterations of the batch: the chip's mean number, rounded up"),
         way=("1", "cues recalled at once"),

@@ -1,6 +1,6 @@
 """The published training as a plain PyTorch loop, to compare with; PyTorch is optional."""
 
-import contextlib
+import importlib
 import importlib.util
 
 import numpy as np
@@ -32,8 +32,6 @@ class TorchMemory(AdaptiveMemory):
             )
 
     def _learn(self, patterns, limits):
-        if not all(np.isinf(limit.low).all() for limit in limits):
-            raise ValueError("the PyTorch loop knows no limits of the weights: leave them out")
         import torch
 
         recipe, rng = self.recipe(limits), np.random.default_rng(self.seed)
@@ -58,18 +56,8 @@ class TorchMemory(AdaptiveMemory):
         return [Layer(w, np.zeros(len(w), np.float32)) for w in weights]
 
 
-@contextlib.contextmanager
 def one_thread():
-    """One thread for BLAS, and for PyTorch if it is installed."""
-    with threadpool_limits(1):
-        if not has_torch():
-            yield
-            return
-        import torch
-
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
+    """A context with one thread for BLAS, and for PyTorch if it is installed."""
+    if has_torch():
+        importlib.import_module("torch")  # its threads must be there to be limited
+    return threadpool_limits(1)

@@ -259,9 +259,10 @@ def test_a_uniform_array_loses_the_current_that_does_not_arrive(rng):
 @pytest.mark.parametrize(
     ("conductance", "arguments", "message"),
     [
-        (np.ones(3), {}, r"conductance of shape \(3,\), .* \(rows, columns\)"),
+        (np.ones(3), {}, r"conductance of shape \(3,\).*\(rows, columns\)"),
         ([[1.0, -2.0]], {}, "conductance -2 µS .* give 0"),
         ([[1.0, np.nan]], {}, "conductance nan µS"),
+        ([[1.0, np.inf]], {}, "conductance inf µS"),
         (
             [[1.0]],
             {"wire_resistance": -1},
@@ -294,7 +295,7 @@ def test_bad_voltages():
 @pytest.mark.parametrize(
     ("conductance", "arguments", "message"),
     [
-        (np.ones((3, 4)), {}, r"conductance of shape \(3, 4\), .* \(n_out, n_in, 2\)"),
+        (np.ones((3, 4)), {}, r"conductance of shape \(3, 4\).*\(n_out, n_in, 2\)"),
         (np.ones((3, 4, 3)), {}, r"conductance of shape \(3, 4, 3\)"),
         (-np.ones((3, 4, 2)), {}, "conductance -1 µS"),
         (np.ones((3, 4, 2)), {"tile": 0}, "tile is 0"),

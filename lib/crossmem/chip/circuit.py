@@ -9,6 +9,7 @@ from scipy.sparse.linalg import splu
 from crossmem.checks import check_even, check_positive, check_shape, check_within
 from crossmem.chip.devices import DeviceModel
 
+LARGEST_CONDUCTANCE = 1e12  # µS, far above any device
 LARGEST_WIRE = 1e6  # Ω per segment, above any real wire; rounding stays below 1e-12 up to it
 
 
@@ -39,7 +40,8 @@ class CrossbarCircuit:
         self.conductance = np.array(conductance, dtype=float)
         self.conductance.flags.writeable = False  # a factorisation would not follow
         check_shape(self.conductance, ("rows", "columns"), "conductance", "give a matrix")
-        check_within(self.conductance, 0, np.inf, "conductance", "give 0 for an open device", " µS")
+        limits = 0, LARGEST_CONDUCTANCE
+        check_within(self.conductance, *limits, "conductance", "give 0 for an open device", " µS")
         wires = np.broadcast_to(np.asarray(wire_resistance, dtype=float), 2)
         check_within(wires, 0, LARGEST_WIRE, "wire_resistance", "give a few or 0", " Ω")
         self.wire_resistance = tuple(wires.tolist())

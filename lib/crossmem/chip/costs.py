@@ -56,14 +56,6 @@ class Cost(NamedTuple):
     source: str
 
 
-class Saving(NamedTuple):
-    """Energy and latency of one recall over those of another; the share of time that it saves."""
-
-    energy: float
-    latency: float
-    latency_saved: float
-
-
 @dataclass(frozen=True)
 class Chip:
     """How the chip is wired: tiles as in `Crossbar`, each output on two columns of one tile.
@@ -177,10 +169,14 @@ def layer_shapes(neurons, width=0):
 
 
 def saving(baseline, chosen):
-    """Ratios of two results of `recall_cost`, baseline over chosen: a `Saving`."""
+    """Ratios of two results of `recall_cost`, baseline over chosen, and the share of time saved."""
     times = [cost["latency"].values[()] for cost in (baseline, chosen)]
     energies = [cost["energy"].sum("component").values[()] for cost in (baseline, chosen)]
-    return Saving(energies[0] / energies[1], times[0] / times[1], 1 - times[1] / times[0])
+    return {
+        "energy": energies[0] / energies[1],
+        "latency": times[0] / times[1],
+        "latency_saved": 1 - times[1] / times[0],
+    }
 
 
 def line_share(shapes, constants):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from crossmem.checks import (
@@ -16,13 +14,6 @@ from crossmem.checks import (
 )
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap
-
-
-class ProgramReport(NamedTuple):
-    """What programming a crossbar took; device arrays have the shape (n_out, n_in, 2)."""
-
-    target: np.ndarray  # µS, target conductances
-    pulses: np.ndarray  # int, pulses per device; each was read once more than it was pulsed
 
 
 class Crossbar:
@@ -131,15 +122,14 @@ class Crossbar:
         as far as its range allows.
 
         ``weights`` (n_out, n_in) are in units of G_max, within [-1, 1]; ``rng`` is as in
-        `write_level`. Returns a `ProgramReport`.
+        `write_level`. Returns a `WriteResult`.
         """
         weights = np.asarray(weights, dtype=float)
         check_shape(weights, self.shape, "weights", "fabricate a crossbar of the layer's size")
         # The slack lets weights pass that were scaled to [-1, 1] in single precision.
         most = 1 + 1e-6
         check_within(weights, -most, most, "weight", "scale the layer by its largest one", " G_max")
-        target = self.targets(weights)
-        return ProgramReport(target, self.write_level(target, rng).pulses)
+        return self.write_level(self.targets(weights), rng)
 
     def multiply(self, x, *, noisy=False):
         """Analog product of a batch of inputs with the weights; sums of tiles are added digitally.

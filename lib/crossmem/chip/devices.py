@@ -20,6 +20,7 @@ from crossmem.checks import (
 class WriteResult(NamedTuple):
     """What write-and-verify left behind; every array has the shape of the cells."""
 
+    target: np.ndarray  # µS
     conductance: np.ndarray  # µS, after programming and relaxation
     pulses: np.ndarray  # int, SET and RESET pulses; a cell was read once more than it was pulsed
 
@@ -104,7 +105,7 @@ class DeviceModel:
             pulses[active] += 1
         relaxed = self._wander(conductance, self.relaxation * rng.standard_normal(pulses.size))
         conductance = np.where((pulses > 0) & ~stuck, relaxed, conductance)
-        return WriteResult(conductance.reshape(shape), pulses.reshape(shape))
+        return WriteResult(*(a.reshape(shape) for a in (target, conductance, pulses)))
 
     def retention(self, conductance, times, rng, nu=0.0):
         """Conductance of programmed cells as time passes.

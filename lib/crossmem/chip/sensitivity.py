@@ -34,7 +34,7 @@ def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None)
     counted : Dataset
         Mean counts as in `plans.plan_cost`, along ``scheme`` and ``width``, 0 for the single layer.
     plan, quantity : str
-        Key of `plans.PLANS`, and field of `costs.Saving`.
+        Key of `plans.PLANS`, and key of what `costs.saving` returns.
     neurons, width : int
         Visible neurons, and hidden ones of the network that recalls synchronously.
     chip : costs.Chip, optional
@@ -50,7 +50,7 @@ def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None)
             plan_cost(counted.sel(width=w), name, layer_shapes(neurons, w), constants, chip=chip)
             for w, name in ((0, plan), (width, "synchronous"))
         ]
-        return getattr(saving(*costs), quantity)
+        return saving(*costs)[quantity]
 
     return ratio
 

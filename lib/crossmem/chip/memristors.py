@@ -1,4 +1,4 @@
-"""Six published memristor models and a linear baseline: state, conductance and state equation.
+"""Six published memristor models, a linear baseline, and arrays of them with imperfections.
 
 SI units. Constants without another source are those of the public code of Döll, Müller and Ulmann
 2025 (arXiv 2512.12428, "the paper"); ``repaired=True`` mends what is faulty in a published form.
@@ -12,7 +12,13 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit
 
-from crossmem.checks import check_choice, check_positive
+from crossmem.checks import (
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_rate,
+    check_rng,
+)
 from crossmem.chip.pulses import Memristor
 
 
@@ -269,3 +275,73 @@ DEVICES = {
 def make_device(name, **constants):
     """The model of that name with the given constants; see `DEVICES`."""
     return DEVICES[check_choice(name, "device", tuple(DEVICES))](**constants)
+
+
+@dataclass(frozen=True)
+class Imperfections:
+    """How the devices of an array differ from their model.
+
+    Raises
+    ------
+    ValueError
+        If a spread is negative, or a share is outside [0, 1], or the shares exceed 1 together.
+    """
+
+    speed_spread: float = 0.0  # log-normal width of the effect of a pulse
+    resistance_spread: float = 0.0  # log-normal width of the resistance
+    stuck_off: float = 0.0  # share of devices that stay at r_off
+    stuck_on: float = 0.0  # share of devices that stay at r_on
+
+    def __post_init__(self):
+        check_not_negative(self.speed_spread, "speed_spread")
+        check_not_negative(self.resistance_spread, "resistance_spread")
+        check_rate(self.stuck_off, "stuck_off")
+        check_rate(self.stuck_on, "stuck_on")
+        check_rate(self.stuck_off + self.stuck_on, "stuck_off + stuck_on")
+
+
+class MemristorArray:
+    """Devices of one model that pulses write.
+
+    Parameters
+    ----------
+    device : Memristor
+    conductance : numpy.ndarray of float
+        What each device would have at the start if it were perfect, in S; kept within the range.
+    imperfections : Imperfections or None
+    rng : numpy.random.Generator or None
+        Draws the imperfections.
+
+    Attributes
+    ----------
+    state : numpy.ndarray
+        State of each device.
+    """
+
+    def __init__(self, device, conductance, imperfections=None, rng=None):
+        self.device = device
+        self.state = device.state(np.clip(conductance, 1 / device.r_off, 1 / device.r_on))
+        self._speed, self._factor, self._stuck = 1.0, 1.0, None
+        if imperfections is not None:
+            self._draw(imperfections, check_rng(rng))
+
+    @property
+    def conductance(self):
+        """Conductance of each device in S."""
+        conductance = self._factor * self.device.conductance(self.state)
+        if self._stuck is None:
+            return conductance
+        return np.where(np.isnan(self._stuck), conductance, self._stuck)
+
+    def write(self, update, frequency=None, exact=True):
+        """Apply one pulse to each device; parameters as for `Memristor.write`."""
+        self.state = self.device.write(self.state, self._speed * update, frequency, exact)
+
+    def _draw(self, imperfections, rng):
+        shape = self.state.shape
+        self._speed = rng.lognormal(0.0, imperfections.speed_spread, shape)
+        self._factor = rng.lognormal(0.0, imperfections.resistance_spread, shape)
+        fate, off = rng.random(shape), imperfections.stuck_off
+        self._stuck = np.full(shape, np.nan)
+        self._stuck[fate < off] = 1 / self.device.r_off
+        self._stuck[fate > 1 - imperfections.stuck_on] = 1 / self.device.r_on

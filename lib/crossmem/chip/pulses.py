@@ -1,4 +1,4 @@
-"""What pulses do to memristors: any model, single devices, arrays and their imperfections.
+"""What pulses and sines do to a memristor of any model.
 
 SI units. "The paper" is Döll, Müller and Ulmann 2025 (arXiv 2512.12428).
 """
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from crossmem.checks import check_count, check_not_negative, check_positive, check_rate, check_rng
+from crossmem.checks import check_count, check_positive, check_rate
 
 PULSE_VOLTAGE = 1.0  # V, amplitude of a pulse whose width carries the update; paper, section 3.2
 TOLERANCE = 1e-7  # error of one step of an exact pulse, as a share of the range of the state
@@ -196,98 +196,26 @@ class Memristor:
         low, high = self.bounds
         tolerance = TOLERANCE * (high - low)
         result = np.array(state, dtype=float)
-        open_, x, v, left = (
+        places, x, v, left = (
             np.arange(result.size),
             result.ravel(),
             voltage.ravel(),
             duration.ravel(),
         )
-        step, first = left, self.rate(x, v)
+        step, rate = left, self.rate(x, v)
         while True:
-            ahead = np.where(first > 0, high - x, x - low)
-            todo = (np.abs(first) * left > 1e-16 * (high - low)) & (ahead > tolerance)
-            open_, x, v, left, step, first = (a[todo] for a in (open_, x, v, left, step, first))
-            if not open_.size:
+            ahead = np.where(rate > 0, high - x, x - low)
+            todo = (np.abs(rate) * left > 1e-16 * (high - low)) & (ahead > tolerance)
+            places, x, v, left, step, rate = (a[todo] for a in (places, x, v, left, step, rate))
+            if not places.size:
                 return result
             step = np.minimum(step, left)
-            second = self.rate(np.clip(x + step * first / 2, low, high), v)
+            second = self.rate(np.clip(x + step * rate / 2, low, high), v)
             third = self.rate(np.clip(x + step * second * 3 / 4, low, high), v)
-            change = step * (2 * first + 3 * second + 4 * third) / 9
-            moved = np.clip(x + change, low, high)
-            fourth = self.rate(moved, v)
-            error = step * np.abs(-5 * first + 6 * second + 8 * third - 9 * fourth) / 72
+            moved = np.clip(x + step * (2 * rate + 3 * second + 4 * third) / 9, low, high)
+            last = self.rate(moved, v)
+            error = step * np.abs(-5 * rate + 6 * second + 8 * third - 9 * last) / 72
             good = error <= tolerance
-            x, first = np.where(good, moved, x), np.where(good, fourth, first)
-            left = np.where(good, left - step, left)
-            result.flat[open_] = x
+            x, rate, left = np.where(good, (moved, last, left - step), (x, rate, left))
+            result.flat[places] = x
             step = step * np.clip(0.9 * np.cbrt(tolerance / np.maximum(error, 1e-30)), 0.1, 5.0)
-
-
-@dataclass(frozen=True)
-class Imperfections:
-    """How the devices of an array differ from their model.
-
-    Raises
-    ------
-    ValueError
-        If a spread is negative, or a share is outside [0, 1], or the shares exceed 1 together.
-    """
-
-    speed_spread: float = 0.0  # log-normal width of the effect of a pulse
-    resistance_spread: float = 0.0  # log-normal width of the resistance
-    stuck_off: float = 0.0  # share of devices that stay at r_off
-    stuck_on: float = 0.0  # share of devices that stay at r_on
-
-    def __post_init__(self):
-        check_not_negative(self.speed_spread, "speed_spread")
-        check_not_negative(self.resistance_spread, "resistance_spread")
-        check_rate(self.stuck_off, "stuck_off")
-        check_rate(self.stuck_on, "stuck_on")
-        check_rate(self.stuck_off + self.stuck_on, "stuck_off + stuck_on")
-
-
-class MemristorArray:
-    """Devices of one model that pulses write.
-
-    Parameters
-    ----------
-    device : Memristor
-    conductance : numpy.ndarray of float
-        What each device would have at the start if it were perfect, in S; kept within the range.
-    imperfections : Imperfections or None
-    rng : numpy.random.Generator or None
-        Draws the imperfections.
-
-    Attributes
-    ----------
-    state : numpy.ndarray
-        State of each device.
-    """
-
-    def __init__(self, device, conductance, imperfections=None, rng=None):
-        self.device = device
-        self.state = device.state(np.clip(conductance, 1 / device.r_off, 1 / device.r_on))
-        self._speed, self._factor, self._stuck = 1.0, 1.0, None
-        if imperfections is not None:
-            self._draw(imperfections, check_rng(rng))
-
-    @property
-    def conductance(self):
-        """Conductance of each device in S."""
-        conductance = self._factor * self.device.conductance(self.state)
-        if self._stuck is None:
-            return conductance
-        return np.where(np.isnan(self._stuck), conductance, self._stuck)
-
-    def write(self, update, frequency=None, exact=True):
-        """Apply one pulse to each device; parameters as for `Memristor.write`."""
-        self.state = self.device.write(self.state, self._speed * update, frequency, exact)
-
-    def _draw(self, imperfections, rng):
-        shape = self.state.shape
-        self._speed = rng.lognormal(0.0, imperfections.speed_spread, shape)
-        self._factor = rng.lognormal(0.0, imperfections.resistance_spread, shape)
-        fate, off = rng.random(shape), imperfections.stuck_off
-        self._stuck = np.full(shape, np.nan)
-        self._stuck[fate < off] = 1 / self.device.r_off
-        self._stuck[fate > 1 - imperfections.stuck_on] = 1 / self.device.r_on

@@ -15,8 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
-from crossmem.chip.memristors import DEVICES, make_device
-from crossmem.chip.pulses import PULSE_VOLTAGE, Imperfections, MemristorArray
+from crossmem.chip.memristors import DEVICES, Imperfections, MemristorArray, make_device
 from crossmem.networks.clamps import Clamps, Diodes
 from crossmem.networks.resistive import ResistiveNetwork
 from crossmem.randomness import generator
@@ -71,9 +70,10 @@ class Recipe:
     layer_weights: bool = True  # gain² per amplifier behind a crossbar, which Eq. 14 lacks
     optimizer: str = "adam"  # or "published adam", "descent", "sign"
     decays: tuple = (0.9, 0.999)  # of Adam's two moments; the paper has 0.5 twice
-    batch: int | None = 64  # samples per update; None takes all
-    step: float = 0.01  # change that an update of 1 makes, as a share of the conductance range
+    batch: int | None = 32  # samples per update; None takes all
+    step: float = 0.03  # change that an update of 1 makes, as a share of the conductance range
     pulse: float | None = None  # V s that carry an update of 1; None finds what makes the step
+    anneal: bool = True  # shrink the pulses linearly to nothing over the epochs, or keep them
     frequency: float | None = None  # Hz of pulses modulated in amplitude; None: as published
     exact: bool = True  # integrate each pulse, or take one Euler step as the public code does
     repaired: bool = True  # device models mended, or as published
@@ -102,7 +102,7 @@ class Recipe:
         Full batches, one nudge, equation 14 as it stands, Adam with both decays 0.5 whose bias
         correction is written back into the moments, one Euler step per pulse.
         """
-        check_choice(data, "data", ("iris", "cancer"))
+        check_choice(data, "recipe", ("iris", "cancer"))
         pulses = PULSES.get((device, update)) or PULSES[device, "pwm"]
         return cls(
             gradient="nudged",
@@ -111,6 +111,7 @@ class Recipe:
             decays=(0.5, 0.5),
             batch=None,
             pulse=pulses[data == "cancer"],
+            anneal=False,
             exact=False,
             repaired=False,
             as_coded=True,
@@ -148,6 +149,7 @@ def train(network, arrays, inputs, targets, *, recipe, frequency=None, epochs=50
     samples, losses = len(inputs), np.zeros(epochs)
     batch = min(recipe.batch or samples, samples)
     for epoch in range(epochs):
+        scale = pulse * (1 - epoch / epochs) if recipe.anneal else pulse
         order = np.arange(samples) if batch == samples else rng.permutation(samples)
         for chosen in np.split(order, np.arange(batch, samples, batch)):
             network = replace(network, conductances=_read(arrays, recipe))
@@ -157,7 +159,7 @@ def train(network, arrays, inputs, targets, *, recipe, frequency=None, epochs=50
             gradients = _gradients(network, potentials, errors, recipe, rng)
             updates = optimizer([gradient / len(chosen) for gradient in gradients])
             for array, update in zip(arrays, updates, strict=True):
-                array.write(-pulse * update, frequency, recipe.exact)
+                array.write(-scale * update, frequency, recipe.exact)
     return replace(network, conductances=_read(arrays, recipe)), losses
 
 
@@ -188,7 +190,7 @@ def _pulse_of_step(arrays, recipe, frequency):
     """Pulse in V s that changes the devices by the step, in the root mean square of both signs."""
     device = arrays[0].device
     states = np.quantile(np.concatenate([a.state.ravel() for a in arrays]), np.arange(0.05, 1, 0.1))
-    largest = 10 / frequency if frequency else 1e4 * PULSE_VOLTAGE
+    largest = 10 / frequency if frequency else 1e4  # V s: pulses of 10 V, or of hours at 1 V
     pulses = largest * np.logspace(-20, 0, 201)[:, None, None] * [[1.0], [-1.0]]
     before = device.conductance(states)
     after = device.conductance(device.write(states, pulses, frequency, recipe.exact))
@@ -356,7 +358,8 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         """The class whose lines differ most, shape (n,)."""
-        return self.classes_[self.outputs(X).argmax(axis=1)]
+        outputs = self.outputs(X)
+        return self.classes_[outputs.argmax(axis=1)]
 
     def predict_proba(self, X):
         """Probabilities (n, classes) if errors of the outputs are normal with the training's width.
@@ -370,11 +373,15 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self):
         """The recipe and the device model, from checked parameters."""
+        check_choice(self.device, "device", tuple(DEVICES))
         check_choice(self.update, "update", ("pwm", "pam"))
         recipe = Recipe() if self.recipe is None else self.recipe
-        check_choice(self.device, "device", tuple(DEVICES))
-        if isinstance(recipe, str):
+        if not isinstance(recipe, Recipe):
             recipe = Recipe.published(recipe, self.device, self.update)
+        if not isinstance(self.hidden, tuple | list):
+            raise TypeError(
+                f"hidden is {self.hidden!r}, but must be a tuple: give for example (10,)"
+            )
         for width in self.hidden:
             check_count(width, "hidden")
         device = make_device(

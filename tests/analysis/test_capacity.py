@@ -192,7 +192,6 @@ def test_find_capacity_is_the_search_in_one_call():
     ("options", "message"),
     [
         ({"criterion": "median"}, "criterion='median'.*worst_pattern"),
-        ({"threshold": 0.0}, "threshold is 0.0"),
         ({"threshold": 99}, r"threshold is 99.*\[0, 1\]"),
         ({"threshold": np.nan}, "threshold is nan"),
         ({"guess": -3}, "guess is -3.*at least 1"),

@@ -6,14 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from crossmem.checks import (
-    check_choice,
-    check_count,
-    check_not_negative,
-    check_positive,
-    check_rate,
-    check_rng,
-)
+from crossmem.checks import check_choice, check_count, check_not_negative, check_rate, check_rng
 from crossmem.networks.network import as_network, cosine
 from crossmem.patterns import check_patterns
 
@@ -36,24 +29,10 @@ class Quality:
 
 
 def recall_quality(memory, patterns, corrupt, rng, *, cues=1, iterations=10):
-    """Recall stored patterns from corrupted cues.
+    """`Quality` of the recall of stored patterns (P, N) by a memory or network.
 
-    Parameters
-    ----------
-    memory : AssociativeMemory or Network
-    patterns : array (P, N)
-        What it stores.
-    corrupt : callable
-        ``corrupt(patterns, rng)`` returns corrupted copies.
-    rng : numpy.random.Generator
-    cues : int
-        Corrupted cues per pattern.
-    iterations : int
-        Largest number of synchronous updates.
-
-    Returns
-    -------
-    Quality
+    ``corrupt(patterns, rng)`` makes each of so many ``cues`` per pattern, and recall takes at most
+    so many synchronous ``iterations``.
     """
     cosines = [
         cosine(memory.recall(corrupt(patterns, rng), iterations=iterations), patterns)
@@ -67,7 +46,7 @@ class CapacitySearch:
     """Trains memories of different numbers of patterns, each number at most once.
 
     The patterns of a smaller number are among those of a larger one, and the cues of a number do
-    not depend on which numbers were tried before.
+    not depend on which numbers were tried before. ``qualities`` holds the `Quality` by number.
 
     Parameters
     ----------
@@ -82,13 +61,7 @@ class CapacitySearch:
     rng : numpy.random.Generator
         Draws the patterns and the cues.
     deploy : callable, optional
-        ``deploy(memory, patterns)`` returns the network that recalls in place of a fitted memory,
-        such as the programmed one.
-
-    Attributes
-    ----------
-    qualities : dict of int to Quality
-        What was measured, by number of patterns.
+        ``deploy(memory, patterns)`` returns the network that recalls in place of a fitted memory.
     """
 
     def __init__(
@@ -135,14 +108,9 @@ class CapacitySearch:
         -------
         int
             0 if even one pattern fails; the size of the pool, with a warning, if all is recalled.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For an unknown criterion, or a number out of range.
         """
         check_choice(criterion, "criterion", CRITERIA)
-        check_rate(check_positive(threshold, "threshold", 0.99), "threshold")
+        check_rate(threshold, "threshold")
         check_not_negative(resolution, "resolution", 0.4)
         top = len(self.pool)
         guess = max(self.pool.shape[1] // 8, 1) if guess is None else check_count(guess, "guess")
@@ -164,10 +132,10 @@ class CapacitySearch:
 class Bracket:
     """The numbers of patterns between which a capacity lies, and the number to try next.
 
-    The shortfall from perfect recall grows roughly as a power of the number of patterns. The search
-    follows this law, which takes fewer trials than bisection. ``low`` is the largest number that
-    was recalled, 0 at first; ``high`` the smallest that was not, above the ``top`` of what can be
-    tried at first. The ``exponent`` of the law is given as long as only one end was tried.
+    The shortfall from perfect recall grows roughly as a power of the number of patterns, with the
+    ``exponent`` given as long as only one end was tried. The search follows this law, which takes
+    fewer trials than bisection. ``low`` is the largest number recalled, ``high`` the smallest not
+    recalled, at first beyond the ``top`` of what can be tried.
     """
 
     def __init__(self, threshold, top, exponent):

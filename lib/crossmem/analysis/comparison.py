@@ -10,16 +10,10 @@ from crossmem.analysis.statistics import crossing, mean_interval
 
 
 def joined(dim, *parts, seeds=None):
-    """Capacities of several sweeps as one, sorted along a dimension.
+    """Capacities of several sweeps as one, sorted along a dimension that all of them have.
 
-    Parameters
-    ----------
-    dim : str
-        A dimension of every part.
-    *parts : xarray.DataArray
-        With the dimensions "criterion" and "seed"; only criteria that all of them have are kept.
-    seeds : list of int, optional
-        The seeds to keep; those that all parts have by default.
+    Each also has the dimensions "criterion" and "seed". What all parts have of these is kept, or
+    the ``seeds`` that are given.
     """
     first, *others = parts
     shared = {
@@ -47,11 +41,7 @@ def ratio(after, before):
 
 @dataclass(frozen=True)
 class Multiplier:
-    """By what factor one training holds more patterns than another.
-
-    ``before`` and ``after`` are mean capacities on the seeds that both were searched on, ``ratio``
-    an array (seed,), see `ratio`.
-    """
+    """By what factor one training holds more patterns than another: mean capacities and `ratio`."""
 
     before: float
     after: float
@@ -76,13 +66,10 @@ class Multiplier:
 
 
 def multipliers(after, before):
-    """The `Multiplier` of two trainings of one network, in a dict by criterion.
+    """The `Multiplier` of two trainings by criterion, from capacities (criterion, seed) of each.
 
-    Parameters
-    ----------
-    after, before : xarray.DataArray (criterion, seed)
-        Capacities. NaN marks seeds that were not searched by a criterion; a criterion that one of
-        them lacks is left out.
+    It is that of the seeds on which both were searched, which are not NaN. A criterion that one of
+    them lacks is left out.
     """
     found = {}
     for criterion in CRITERIA:
@@ -113,10 +100,10 @@ def side(interval):
 
 
 def tolerated(quality, dim, threshold=0.99):
-    """Corruption up to which the recall of each seed stays at or above a threshold, (seed,).
+    """Corruption up to which the quality (seed, dim) of each seed stays at or above a threshold.
 
-    ``quality`` is an array (seed, dim), and the dimension the corruption, such as a masked
-    fraction. Where no quality falls below, it is the last one tried.
+    It is the coordinate of the dimension, such as a masked fraction; the last one tried, where no
+    quality falls below.
     """
     places = quality[dim].values
     found = [
@@ -134,19 +121,12 @@ def devices_saved(capacity, devices, wanted, available):
     Parameters
     ----------
     capacity : xarray.DataArray (seed, width)
-        Patterns that the network holds.
-    devices : xarray.DataArray (width,)
-        Memristors that it needs.
+        Patterns that the network holds with so many ``devices`` (width,).
     wanted : xarray.DataArray (seed,)
-        Number of patterns.
+        Number of patterns. Where even the narrowest network holds more, the result is what that
+        network saves; where the widest holds less, it is NaN.
     available : int
         Memristors of the network that it is compared with.
-
-    Returns
-    -------
-    xarray.DataArray (seed,)
-        Where even the narrowest network holds more than is wanted, what that network saves; NaN
-        where the widest holds less.
     """
     devices = devices.sortby("width")
     shares = []

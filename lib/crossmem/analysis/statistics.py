@@ -42,18 +42,13 @@ def growth(values, dim):
 
     Parameters
     ----------
-    values : xarray.DataArray
-        With the dimensions ``dim``, at least two sizes, and "seed", no others.
+    values : xarray.DataArray (seed, dim)
+        At least two sizes; a mean capacity of 0, or NaN, is a ValueError.
     dim : str
 
     Returns
     -------
     Exponent
-
-    Raises
-    ------
-    ValueError
-        For a single size, a mean capacity of 0, or NaN.
     """
     sizes = values[dim].values.astype(float)
     capacities = np.asarray(values.transpose("seed", dim), dtype=float)
@@ -93,6 +88,7 @@ def mean_interval(values, dim="seed"):
     Parameters
     ----------
     values : xarray.DataArray, or array (seeds,)
+        NaN is a ValueError.
     dim : str
         The dimension of the repetitions, at least two of them.
 
@@ -100,11 +96,6 @@ def mean_interval(values, dim="seed"):
     -------
     Interval
         Three arrays without the dimension; the same values give the same interval.
-
-    Raises
-    ------
-    ValueError
-        If the dimension is missing or holds a single value, or a value is NaN.
     """
     if not isinstance(values, xr.DataArray):
         values = xr.DataArray(values, dims=dim)
@@ -133,9 +124,8 @@ def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
 
     Parameters
     ----------
-    places : array (n,)
-        Increasing, such as fault rates or times.
-    quality : array (n,)
+    places, quality : array (n,)
+        The places increase, such as fault rates or times. NaN among the quality is a ValueError.
     threshold : float
         Reaching it is a success.
     log : bool
@@ -148,12 +138,6 @@ def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
     float
         Between the last place of the unbroken run of successes and the next; the first place if
         that fails already.
-
-    Raises
-    ------
-    ValueError
-        If the places do not increase (above 0 with ``log``), their number is not that of the
-        quality, or the quality holds NaN.
     """
     places, quality = np.asarray(places, dtype=float), np.asarray(quality, dtype=float)
     increasing = (np.diff(places) > 0).all() and (not log or (places > 0).all())

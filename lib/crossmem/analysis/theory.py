@@ -195,8 +195,7 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
     Returns
     -------
     connectivity, stuck_ratio : float
-        Arguments of `gardner_capacity`. With all devices stuck, 0 and infinity, or 0 if no weight
-        is stuck at ±1.
+        For `gardner_capacity`; with all devices stuck 0, and infinity if a weight is stuck at ±1.
     """
     check_fault_rates(stuck_off, stuck_on)
     works = max(1.0 - stuck_off - stuck_on, 0.0)

@@ -10,21 +10,11 @@ from crossmem.experiments.speed import training_seconds
 
 @dataclass(frozen=True)
 class Contest:
-    """A training beside the one that it is compared with.
-
-    Attributes
-    ----------
-    setup : Setup
-        The network, with the training after the change.
-    before : Training
-        The training before it.
-    held : dict of str to analysis.comparison.Multiplier
-        By criterion.
-    """
+    """A training, the setup's own, beside the one ``before`` it; ``held`` compares capacities."""
 
     setup: Setup
     before: Training
-    held: dict
+    held: dict  # of `Multiplier` by criterion
 
     @property
     def name(self):
@@ -51,12 +41,10 @@ class Contest:
         return self.held["mean"].before / most, self.held["mean"].after / most
 
     def seconds(self, recipe_steps):
-        """Processor times, each of a training of as many patterns as it holds in the mean.
+        """Processor times, in s, each of a training of as many patterns as it holds in the mean.
 
-        Returns
-        -------
-        list of float
-            Of the training before with `recipe_steps` steps, with its own, and of that after.
+        They are those of the training before with ``recipe_steps`` steps, with its own, and of that
+        after.
         """
         mean = self.held["mean"]
         trained = (self.setup.at(training=self.before), mean.before), (self.setup, mean.after)
@@ -68,16 +56,9 @@ class Contest:
 def contest(after, before, setup, training, **place):
     """The `Contest` at one place of two sweeps.
 
-    Parameters
-    ----------
-    after, before : xarray.DataArray
-        Capacities, with the dimensions "criterion" and "seed".
-    setup : Setup
-        Its training is that of ``after``.
-    training : Training
-        That of ``before``; it names its steps.
-    **place
-        Parameters of the setup; those that are dimensions of the capacities are selected there.
+    ``after`` are capacities of the setup with its own training, ``before`` those with another one
+    that names its steps; both have the dimensions "criterion" and "seed". The place are parameters
+    of the setup; those that are dimensions of the capacities are selected there.
     """
     there = [
         values.sel({dim: value for dim, value in place.items() if dim in values.dims})

@@ -1,11 +1,14 @@
 """Ways to use a chip whose devices, not pairs, are faulty.
 
 A weight is the difference of two devices. Where one of them is stuck, the pair still reaches an
-interval of weights. The published training masks the whole pair; what else one can do is here.
+interval of weights. The published training masks the whole pair.
 """
 
 import copy
+import itertools
 from dataclasses import dataclass
+
+import numpy as np
 
 from crossmem.analysis.capacity import CRITERIA
 from crossmem.analysis.theory import chip_bound
@@ -30,32 +33,21 @@ OPTIMAL = {"largest margin": MaxMarginMemory, "likeliest recall": MaxRecallMemor
 
 @dataclass(frozen=True)
 class Way:
-    """A way to store patterns on a chip with faulty devices.
+    """A way to store patterns on a chip with faulty devices."""
 
-    Attributes
-    ----------
-    training : {"published", "noise-trained", "two updates", "largest margin", "likeliest recall"}
-        Clean cues; freshly corrupted cues; the same through two updates; `MaxMarginMemory`; or
-        `MaxRecallMemory`.
-    intervals : bool
-        Train within what each pair can reach, rather than with zero for each touched pair.
-    on_chip : bool
-        Recall with the programmed conductances, rather than with the weights as trained.
-    compensate : bool
-        Program the working partner of a stuck device so that the pair comes as close to its weight
-        as it can, rather than as if nothing were stuck.
-    correct : bool
-        Subtract from each neuron's field what the offsets of touched pairs add to it on average
-        over the patterns.
-    exchange : bool
-        Let each neuron swap its two columns where that suits the patterns; see `best_signs`.
-    """
-
+    #: "published" on clean cues, "noise-trained" on freshly corrupted ones, the same through "two
+    #: updates", or the "largest margin" or "likeliest recall" of the memories of `OPTIMAL`
     training: str = "published"
+    #: train within what each pair can reach, rather than with zero for each touched pair
     intervals: bool = False
+    #: recall with the programmed conductances, rather than with the weights as trained
     on_chip: bool = True
+    #: program the working partner of a stuck device so that the pair comes as close to its weight
+    #: as it can, rather than as if nothing were stuck
     compensate: bool = True
+    #: subtract from each neuron's field what the offsets of touched pairs add to it on average
     correct: bool = False
+    #: let each neuron swap its two columns where that suits the patterns, see `best_signs`
     exchange: bool = False
 
 
@@ -93,31 +85,19 @@ def stuck_rates(stuck_fraction, on_share):
 
 
 def chip_bounds(neurons, stuck_fractions, on_shares):
-    """Gardner's bounds for a chip with faulty devices, in patterns.
+    """Gardner's bounds for a chip, in patterns, (reach, stuck_fraction, on_share).
 
-    Parameters
-    ----------
-    neurons : int
-    stuck_fractions, on_shares : list of float
-        As in `chip_capacity`.
-
-    Returns
-    -------
-    xarray.DataArray (reach, stuck_fraction, on_share)
-        By the couplings that can be set: all intervals, or pairs without a stuck device alone.
+    The reach are the couplings that can be set: all intervals, or pairs without a stuck device
+    alone. The fractions and shares, as in `chip_capacity`, are lists.
     """
-    reaches = {
-        "intervals": {"intervals": True},
-        "untouched pairs": {"intervals": False, "compensate": False},
-    }
-    bounds = [
-        [
-            [chip_bound(**stuck_rates(rate, share), **reach) * neurons for share in on_shares]
-            for rate in stuck_fractions
-        ]
-        for reach in reaches.values()
-    ]
-    coords = {"reach": list(reaches), "stuck_fraction": stuck_fractions, "on_share": on_shares}
+    coords = {"reach": ["intervals", "untouched pairs"]}
+    coords |= {"stuck_fraction": stuck_fractions, "on_share": on_shares}
+    bounds = []
+    for reach, *rates in itertools.product(*coords.values()):
+        whole = reach == "intervals"
+        bound = chip_bound(**stuck_rates(*rates), intervals=whole, compensate=whole)
+        bounds.append(bound * neurons)
+    bounds = np.reshape(bounds, [len(values) for values in coords.values()])
     return labelled(bounds, "patterns", "Gardner's bound", **coords)
 
 
@@ -170,10 +150,8 @@ def chip_capacity(
         if not chosen.compensate:
             chip.faults = None
         errors = generator(seed, "programming the chip", neurons, len(patterns))
-        if chosen.exchange:
-            signs = best_signs(limits, patterns)
-            return swap_columns(program(swap_columns(memory, signs), [chip], errors), signs)
-        on_chip = program(memory, [chip], errors)
+        signs = best_signs(limits, patterns) if chosen.exchange else np.ones((neurons, 1))
+        on_chip = swap_columns(program(swap_columns(memory, signs), [chip], errors), signs)
         return with_bias_correction(on_chip, faults, patterns) if chosen.correct else on_chip
 
     search = capacity_search(

@@ -15,21 +15,16 @@ from crossmem.checks import (
 )
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.faults import WeightLimits
+from crossmem.networks import rules
 from crossmem.networks.adaptive import AdaptiveMemory
-from crossmem.networks.rules import (
-    EquilibriumMemory,
-    HebbianMemory,
-    PseudoInverseMemory,
-    StorkeyMemory,
-)
 from crossmem.patterns import SOURCES, add_gaussian_noise, flip_bits, image_side, load_patterns
 from crossmem.randomness import generator
 
 RULES = {
-    "hebbian": HebbianMemory,
-    "storkey": StorkeyMemory,
-    "pseudo-inverse": PseudoInverseMemory,
-    "equilibrium": EquilibriumMemory,
+    "hebbian": rules.HebbianMemory,
+    "storkey": rules.StorkeyMemory,
+    "pseudo-inverse": rules.PseudoInverseMemory,
+    "equilibrium": rules.EquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
 # What an experiment requires that has no crossbars, or that has them instead of masks.
@@ -65,54 +60,24 @@ class Training:
 class Setup:
     """One experimental condition.
 
-    Attributes
-    ----------
-    source : str
-        Where the patterns come from, a name for `load_patterns`.
-    neurons : int
-        Visible neurons N, a square number.
-    n_patterns : int
-        Stored patterns P. A capacity search chooses its own.
-    rule : str
-        Learning rule, a key of `RULES`.
-    layers, width : int
-        Layers of weights, and neurons of each hidden layer; see `hidden`.
-    activation : {"sign", "tanh"}
-        Binary or continuous patterns.
-    masked_fraction : float
-        Share of masked weights, the paper's fault model.
-    stuck_off, stuck_on : float
-        Share of stuck devices on a chip.
-    flip_rate, noise : float
-        Corruption of the cues: probability of a flipped bit for sign neurons, standard deviation
-        of Gaussian noise for tanh neurons.
-    programming_error : float
-        Standard deviation of a Gaussian error of each device, in µS.
-    cues, iterations : int
-        Corrupted cues per pattern, and the largest number of synchronous updates.
-    training : Training
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a value out of range, or values that exclude each other.
+    A value out of range, or values that exclude each other, are a TypeError or ValueError.
     """
 
-    source: str = "digits"
-    neurons: int = 64
-    n_patterns: int = 10
-    rule: str = "adaptive"
-    layers: int = 1
-    width: int | None = None
-    activation: str = "sign"
-    masked_fraction: float = 0.0
-    stuck_off: float = 0.0
-    stuck_on: float = 0.0
-    flip_rate: float = 0.0
-    noise: float = 0.0
-    programming_error: float = 0.0
-    cues: int = 1
-    iterations: int = 10
+    source: str = "digits"  #: where the patterns come from, a name for `load_patterns`
+    neurons: int = 64  #: visible neurons N, a square number
+    n_patterns: int = 10  #: stored patterns P; a capacity search chooses its own
+    rule: str = "adaptive"  #: learning rule, a key of `RULES`
+    layers: int = 1  #: layers of weights
+    width: int | None = None  #: neurons of each hidden layer, see `hidden`
+    activation: str = "sign"  #: or "tanh", for continuous patterns
+    masked_fraction: float = 0.0  #: share of masked weights, the paper's fault model
+    stuck_off: float = 0.0  #: share of devices of a chip that are stuck at no conductance
+    stuck_on: float = 0.0  #: share of those stuck at the largest
+    flip_rate: float = 0.0  #: corruption of the cues of sign neurons, probability of a flipped bit
+    noise: float = 0.0  #: that of tanh neurons, standard deviation of Gaussian noise
+    programming_error: float = 0.0  #: standard deviation of a Gaussian error of each device, in µS
+    cues: int = 1  #: corrupted cues per pattern
+    iterations: int = 10  #: largest number of synchronous updates
     training: Training = field(default_factory=Training)
 
     def __post_init__(self):
@@ -217,7 +182,7 @@ class Setup:
         if self.rule == "adaptive":
             return self._adaptive(seed)
         if self.rule == "equilibrium" and self.training.learning_rate is not None:
-            return EquilibriumMemory(learning_rate=self.training.learning_rate)
+            return rules.EquilibriumMemory(learning_rate=self.training.learning_rate)
         return RULES[self.rule]()
 
     def _adaptive(self, seed):

@@ -112,28 +112,19 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
         Patterns per neuron in a step.
     flip_rate : float
         Share of flipped bits in the noisy cues.
-    steps : int
-        Steps per timing, of which the fastest counts.
-    rounds : int
-        Timings of each kind.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``share`` (training, optimizer, neurons) and ``product_rate``, in operations per s.
+    steps, rounds : int
+        Steps per timing, of which the fastest counts, and timings of each kind.
     """
     check_count(rounds, "rounds")
     axes = {"training": ["clean", "noisy"], "optimizer": ["rmsprop", "adam"]}
     axes |= {"neurons": neuron_counts}
     rates, limit = [], 0.0
     for kind, optimizer, n in itertools.product(*axes.values()):
-        if kind == "clean":
-            step, operations = step_runner([(n, n)], round(load * n), optimizer=optimizer)
-        else:
-            shown, stack = round(noisy_load * n), [(n // 2, n), (n, n // 2)]
+        shapes, shown, noise, seconds = [(n, n)], round(load * n), {}, math.inf
+        if kind == "noisy":
+            shapes, shown = [(n // 2, n), (n, n // 2)], round(noisy_load * n)
             noise = {"flip_rate": flip_rate, "stored": 10 * shown}
-            step, operations = step_runner(stack, shown, optimizer=optimizer, **noise)
-        seconds = math.inf
+        step, operations = step_runner(shapes, shown, optimizer=optimizer, **noise)
         with threadpool_limits(1):
             for _ in range(rounds):
                 limit = max(limit, product_rate())
@@ -218,8 +209,7 @@ def recipe_costs(setup, *, recipes, seeds):
     Returns
     -------
     xarray.Dataset
-        The `COSTS` by recipe, way and seed, NaN for what was not trained; those of the cues, before
-        recall and if each gave the stored pattern nearest to it, the likeliest, by seed.
+        The `COSTS`, NaN for what was not trained.
     """
     stored = [setup.stored(seed) for seed in range(check_count(seeds, "seeds"))]
     axes = {"recipe": list(recipes), "way": WAYS, "seed": np.arange(seeds)}
@@ -284,18 +274,15 @@ def recall_seconds(setup, *, batch, most, repeats):
     """
     stored, rng = setup.stored(0), generator(0, "processor")
     many = setup.corrupt(np.resize(stored, (batch, setup.neurons)), rng)
-    ways = {
-        "one cue": ([cue[None] for cue in many[:20]], setup.iterations),
-        "batch": ([many], most),
-    }
-    seconds = []
+    alone = [cue[None] for cue in many[:20]]
     with one_thread():
-        memory = setup.memory(0).fit(stored)
-        for groups, limit in ways.values():
+        memory, seconds = setup.memory(0).fit(stored), []
+        for groups, limit in ((alone, setup.iterations), ([many], most)):
             recalls = [partial(memory.recall, cues, iterations=limit) for cues in groups]
             shortest = [best_seconds(recall, repeats) for recall in recalls]
             seconds.append(sum(shortest) / sum(map(len, groups)))
-    return labelled(seconds, "s", "time per recall on one processor core", way=list(ways))
+    way = ["one cue", "batch"]
+    return labelled(seconds, "s", "time per recall on one processor core", way=way)
 
 
 def processor_costs(setup, charged, *, batch, repeats, watts):
@@ -306,17 +293,11 @@ def processor_costs(setup, charged, *, batch, repeats, watts):
     setup : Setup
         Of a single layer; the other networks differ from it in their hidden layer.
     charged : DataArray (width,)
-        Iterations of each network on average, 0 for the single layer; a batch gets as many,
-        rounded up.
+        Iterations on average by width, 0 for the single layer; a batch gets as many, rounded up.
     batch, repeats : int
         As in `recall_seconds`.
     watts : float
         Power of the processor.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``seconds`` and ``energy`` (width, way), and ``iterations`` of the batch (width,).
     """
     limits, seconds = [math.ceil(mean) for mean in charged.values], []
     for width, most in zip(charged["width"].values.tolist(), limits, strict=True):

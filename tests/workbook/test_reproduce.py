@@ -13,10 +13,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill import execute_notebook
+from papermill.iorw import read_yaml_file
 
 from crossmem.storage import load_dataset
 from crossmem.workbook import kernels, reproduce, workers
-from crossmem.workbook.kernels import Kernels, injected, run
+from crossmem.workbook.kernels import Kernels, parameterized, run
 from crossmem.workbook.reproduce import main
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -128,6 +130,17 @@ def test_the_paper_scale_takes_what_differs_from_the_notebooks_own_values(projec
     assert (good["scale"], good["rate"], good["sizes"]) == ("paper", 1, [1, 2])
     assert good["output"] == str(project / "out") and good["cache"] == str(project / "cache")
     assert not (project / "figures" / "quick").exists()
+
+
+def test_papermill_alone_runs_a_notebook_alike(project):
+    path = write_notebook(project, "01_good", "scale, sizes, rate, title")
+    set_parameters(project, "rate: 0.25\nsizes: [1, 2]\n")
+    assert main(["--scale", "paper", "--only", "01", "--output", "../out"]) == 0
+    parameters = {"scale": "paper"} | read_yaml_file(str(project / "params/paper/01_good.yaml"))
+    alone = execute_notebook(path, project / "alone.ipynb", parameters, progress_bar=False)
+    ours = nbformat.read(project / "out" / "executed" / "01_good.ipynb", as_version=4)
+    assert ours.cells[-1].outputs == alone.cells[-1].outputs
+    assert "[1, 2], 0.25, 'capacity'" in ours.cells[-1].outputs[0].data["text/plain"]
 
 
 def test_quick_notebooks_share_the_workers_and_the_late_one_runs_alone(project, no_kernel):
@@ -243,8 +256,11 @@ def test_a_kernel_without_its_interpreter_is_one_line(project, capfd, monkeypatc
 def test_two_commands_that_end_together_lose_no_copy(project, monkeypatch):
     barrier, found = threading.Barrier(2), []
     monkeypatch.setattr(Kernels, "execute", lambda *_: barrier.wait(10))
-    job = (Kernels(), notebook(project, "01_good"), {"rate": 1.0}, project / "out")
-    threads = [threading.Thread(target=lambda: found.append(run(*job))) for _ in range(2)]
+    job = (notebook(project, "01_good"), {"rate": 1.0}, project / "out")
+    threads = [
+        threading.Thread(target=lambda: found.extend(Kernels().run_all([job], run, 1)))
+        for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -314,7 +330,7 @@ def test_rendering_renews_the_outputs_and_nothing_else(project, capfd):
     before.cells.insert(1, new_markdown_cell("*text*", id="prose"))
     nbformat.write(before, path)
     assert main(["--render", "--only", "01"]) == 0
-    assert re.fullmatch("01_good rendered in .* s", *lines(capfd))
+    assert re.fullmatch("01_good done in .* s", lines(capfd)[1])
     after = nbformat.read(path, as_version=4)
     assert [cell.source for cell in after.cells] == [cell.source for cell in before.cells]
     assert [cell.id for cell in after.cells] == [cell.id for cell in before.cells]
@@ -334,7 +350,7 @@ def test_a_failing_cell_or_a_path_leaves_the_notebook_as_it_was(project, capfd):
     path = write_notebook(project, "01_good", "print(output)")
     before = path.read_bytes(), notebook(project, "02_bad").read_bytes()
     assert main(["--render"]) == 1
-    found = sorted(lines(capfd))
+    found = sorted(line for line in lines(capfd) if "FAILED" in line)
     assert re.match(rf"01_good FAILED: cell cell-0: print\(output\) shows {project}", found[0])
     assert found[1] == "02_bad FAILED: ArithmeticError: no cells in cell cell-0: x = 1"
     assert (path.read_bytes(), notebook(project, "02_bad").read_bytes()) == before
@@ -350,7 +366,7 @@ def test_claims_are_renewed(project):
 
 
 def test_injected_parameters_stand_behind_the_notebooks_own(project):
-    nb = injected(nbformat.read(notebook(project, "01_good"), as_version=4), {"title": "a\n'b\""})
+    nb = parameterized(notebook(project, "01_good"), {"title": "a\n'b\""})
     values = {}
     exec("\n".join(cell.source for cell in nb.cells[:2]), values)
     assert (values["title"], values["rate"]) == ("a\n'b\"", 0.5)

@@ -1,7 +1,6 @@
 """Execute notebooks side by side, each in a kernel of its own, and leave none behind."""
 
 import contextlib
-import copy
 import json
 import os
 import re
@@ -16,18 +15,14 @@ from pathlib import Path
 import nbclient
 import nbformat
 from nbclient.exceptions import CellExecutionError
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
 from crossmem.storage import write_atomically
 
 
 class Kernels:
-    """The kernels that run now.
-
-    Parameters
-    ----------
-    environment : dict of str to str
-        What the kernels find in their environment beside this process's own.
-    """
+    """The kernels that run now; `environment` is theirs beside this process's own."""
 
     def __init__(self, environment=None):
         # Of workers that were killed, joblib's tracker warns on the terminal.
@@ -36,14 +31,14 @@ class Kernels:
         self.stopping = False
         self._clients = set()
 
-    def run_all(self, jobs, run, together):
-        """Call ``run(self, *job)`` for each job, `together` at a time; return the results.
+    def run_all(self, jobs, work, together):
+        """Call ``work(self, *job)`` for each job, a notebook and more, `together` at a time.
 
-        The jobs run in threads, since the work is in the kernels: the main thread hears a signal,
-        and then ends the kernels.
+        Returns whether each passed. The jobs run in threads, since the work is in the kernels: the
+        main thread hears a signal, and then ends the kernels.
         """
         with ThreadPoolExecutor(together) as threads:
-            futures = [threads.submit(run, self, *job) for job in jobs]
+            futures = [threads.submit(self._attempt, work, *job) for job in jobs]
             try:
                 while wait(futures, timeout=0.5).not_done:  # on Windows, a long wait hears nothing
                     pass
@@ -53,13 +48,24 @@ class Kernels:
                 raise
         return [future.result() for future in futures]
 
+    def _attempt(self, work, notebook, *rest):
+        """Work on a notebook, tell how that ended and return whether it passed."""
+        start = time.monotonic()
+        say(f"{notebook.stem} ...")
+        try:
+            work(self, notebook, *rest)
+        except Exception as error:
+            if not self.stopping:
+                say(f"{notebook.stem} FAILED: {_line(error)}")
+            return False
+        say(f"{notebook.stem} done in {time.monotonic() - start:.0f} s")
+        return True
+
     def execute(self, notebook, folder):
         """Execute the cells of a notebook in place, in a kernel that starts in a folder.
 
-        Raises
-        ------
-        RuntimeError
-            In one line: which cell failed and how, or that the kernel died or did not start.
+        A RuntimeError says in one line which cell failed and how, or that the kernel died or did
+        not start.
         """
         client = nbclient.NotebookClient(
             notebook,
@@ -76,25 +82,27 @@ class Kernels:
         try:
             client.execute(env=self.environment)
         except CellExecutionError as error:
-            failed = [_named(cell) for cell in notebook.cells if _has_error(cell)]
+            outputs = [
+                (cell, output) for cell in notebook.cells for output in cell.get("outputs", ())
+            ]
+            failed = [_named(cell) for cell, output in outputs if output.output_type == "error"]
             where = f" in {failed[0]}" if failed else ""
-            raise RuntimeError(f"{_line(error.ename, error.evalue)}{where}") from error
+            text = " ".join(f"{error.ename}: {error.evalue}".split())
+            raise RuntimeError(f"{text}{where}") from error
         except Exception as error:
-            raise RuntimeError(f"kernel: {_line(type(error).__name__, error)}") from error
+            raise RuntimeError(f"kernel: {_line(error)}") from error
         finally:
             self._clients.discard(client)
 
     def stop(self):
         """End the kernels and their worker processes, first gently; wait until they are gone."""
         self.stopping = True
-        start, interrupted = time.monotonic(), set()
-        while self._clients and (passed := time.monotonic() - start) < 20:
-            for client in self._clients - interrupted:
-                _signal(client, signal.SIGINT, group=False)
-            interrupted |= self._clients
-            for client in list(self._clients) if passed > 8 else ():
-                _signal(client, signal.SIGTERM if passed < 12 else getattr(signal, "SIGKILL", 9))
-            time.sleep(0.2)
+        for name, patience in (("SIGINT", 8), ("SIGTERM", 4), ("SIGKILL", 8)):
+            for client in list(self._clients):
+                _signal(client, name)
+            end = time.monotonic() + patience
+            while self._clients and time.monotonic() < end:
+                time.sleep(0.1)
 
     def _check_going_on(self, **_):
         if self.stopping:
@@ -102,62 +110,41 @@ class Kernels:
 
 
 def run(kernels, notebook, parameters, folder):
-    """Run one notebook; return whether it passed.
+    """Run a notebook; the executed copy goes to `folder`.
 
-    The executed copy goes to `folder`; when it fails, it bears another name, so that a copy under
-    the notebook's own name is always a complete one.
+    The copy of one that fails bears another name, so that a copy under the notebook's own name is
+    always a complete one.
     """
     unfinished, start = folder / f"{notebook.stem}.unfinished.ipynb", time.time()
-    say(f"{notebook.stem} ...")
+    copied = parameterized(notebook, parameters)
     try:
-        copied = injected(nbformat.read(notebook, as_version=4), parameters)
-        try:
-            kernels.execute(copied, notebook.parent)
-        except RuntimeError as error:
-            if not kernels.stopping:
-                _write(copied, unfinished)
-                say(f"{notebook.stem} FAILED: {error}\n  the copy up to the failure: {unfinished}")
-            return False
-        _write(copied, folder / notebook.name)
-    except Exception as error:
-        say(f"{notebook.stem} FAILED: {_line(type(error).__name__, error)}")
-        return False
+        kernels.execute(copied, notebook.parent)
+    except RuntimeError as error:
+        if not kernels.stopping:
+            _write(copied, unfinished)
+        raise RuntimeError(f"{error}\n  the copy up to the failure: {unfinished}") from error
+    _write(copied, folder / notebook.name)
     with contextlib.suppress(OSError):
         if unfinished.stat().st_mtime < start:  # else it is that of another command
             unfinished.unlink()
-    say(f"{notebook.stem} done in {time.time() - start:.0f} s")
-    return True
 
 
 def render(kernels, notebook, parameters):
-    """Renew the outputs of a notebook; return whether that succeeded, else it stays as it was.
+    """Renew the outputs of a notebook, which stays as it was if that fails.
 
     Cells tagged "compute" are left out and have no outputs. Sources, cell ids and metadata stay.
     """
-    start = time.time()
-    try:
-        kept = nbformat.read(notebook, as_version=4)
-        executed = injected(copy.deepcopy(kept), parameters)
-        executed.cells = [cell for cell in executed.cells if "compute" not in _tags(cell)]
-        kernels.execute(executed, notebook.parent)
-        _take_outputs(kept, {cell.id: cell for cell in executed.cells})
-        _check_no_place(kept, notebook.resolve().parents[1])
-        _write(kept, notebook)
-    except Exception as error:
-        if not kernels.stopping:
-            say(f"{notebook.stem} FAILED: {_line('', error)}")
-        return False
-    say(f"{notebook.stem} rendered in {time.time() - start:.0f} s")
-    return True
+    kept, executed = nbformat.read(notebook, as_version=4), parameterized(notebook, parameters)
+    executed.cells = [cell for cell in executed.cells if "compute" not in cell.metadata.tags]
+    kernels.execute(executed, notebook.parent)
+    _take_outputs(kept, {cell.id: cell for cell in executed.cells})
+    _check_no_place(kept, notebook.resolve().parents[1])
+    _write(kept, notebook)
 
 
-def injected(notebook, parameters):
-    """Add a cell with parameters behind the notebook's own cell of them."""
-    source = "\n".join(["# Parameters", *(f"{n} = {value!r}" for n, value in parameters.items())])
-    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
-    place = next(i for i, own in enumerate(notebook.cells) if "parameters" in _tags(own))
-    notebook.cells.insert(place + 1, cell)
-    return notebook
+def parameterized(notebook, parameters):
+    """Read a notebook as papermill does: parameters behind its own cell of them."""
+    return parameterize_notebook(load_notebook_node(str(notebook)), parameters)
 
 
 def say(text):
@@ -171,14 +158,8 @@ def say(text):
 def echoed_progress():
     """Let the kernels' sweeps show their progress on this process's stderr.
 
-    Yields
-    ------
-    dict of str to str
-        For the environment of the kernels: they append to a file, which is read here.
+    Yields what to add to the environment of the kernels: they append to a file, which is read here.
     """
-    if "CROSSMEM_PROGRESS" in os.environ:
-        yield {}
-        return
     with tempfile.TemporaryDirectory() as folder:
         path, ended = Path(folder, "progress"), threading.Event()
         path.touch()
@@ -226,7 +207,7 @@ def _check_no_place(notebook, root):
         for place in (root, Path.home(), Path(tempfile.gettempdir())):
             written = re.escape(json.dumps(str(place))[1:-1])
             if re.search(rf"(?<![\w.]){written}\b", json.dumps(cell.get("outputs", []))):
-                raise ValueError(
+                raise RuntimeError(
                     f"{_named(cell)} shows {place}, a path of this machine: leave it out"
                 )
 
@@ -235,31 +216,25 @@ def _write(notebook, path):
     write_atomically(path, f"{nbformat.writes(notebook)}\n".encode())
 
 
-def _tags(cell):
-    return cell.metadata.get("tags", [])
-
-
 def _named(cell):
     """A cell by its id and its first line."""
     return f"cell {cell.id}: {cell.source.strip().partition(chr(10))[0]}"
 
 
-def _has_error(cell):
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
+def _line(error):
+    """An error in one line; a RuntimeError has been worded here."""
+    if type(error) is RuntimeError:
+        return str(error)
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _line(name, error):
-    """An error in one line."""
-    return " ".join(f"{name}: {error}".removeprefix(": ").split())
-
-
-def _signal(client, number, group=True):
-    """Signal a kernel and, where there are groups of processes, its workers too."""
-    provisioner = getattr(client.km, "provisioner", None)
+def _signal(client, name):
+    """Signal a kernel and, unless to interrupt it, its workers too; on Windows, end it."""
+    provisioner, number = getattr(client.km, "provisioner", None), getattr(signal, name, None)
     with contextlib.suppress(OSError, AttributeError):
         if not hasattr(os, "killpg"):
             provisioner.process.kill()
-        elif not group:
+        elif name == "SIGINT":
             os.kill(provisioner.pid, number)
         elif provisioner.pgid not in (None, os.getpgrp()):
             os.killpg(provisioner.pgid, number)

@@ -66,7 +66,7 @@ def _main(options):
         environment = _cluster(options.cluster, first["workers"], stack)
         if options.render:
             kernels = Kernels(environment | {"CROSSMEM_RENDER": "1"})
-            passed = kernels.run_all(jobs, render, together=first["workers"])
+            passed = kernels.run_all(jobs, render, first["workers"])
         else:
             jobs = [(*job, folder) for job in jobs]
             passed = run_all(jobs, environment, side_by_side=options.scale == "quick")
@@ -157,7 +157,7 @@ def run_all(jobs, environment, side_by_side):
     together = min(workers, len(early))
     if together < 2:
         with echoed_progress() as target:
-            return Kernels(environment | target).run_all(jobs, run, together=1)
+            return Kernels(environment | target).run_all(jobs, run, 1)
     share = {"workers": workers // together}
     # Without progress bars, which would overwrite each other. The later notebooks take longer:
     # they go first, lest one be left over alone.

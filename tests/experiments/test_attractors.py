@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from crossmem.experiments import OUTCOMES, Setup, attractors, recall_trace
-from crossmem.experiments.attractors import outcomes
+from crossmem.experiments import Setup, attractors, recall_trace
+from crossmem.experiments.attractors import OUTCOMES, outcomes
 from crossmem.networks.base import AssociativeMemory
 from crossmem.networks.network import Layer, Network
 

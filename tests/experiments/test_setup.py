@@ -5,8 +5,10 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
-from crossmem import experiments
+import crossmem.experiments as e
+from crossmem.experiments.pairs import chip_capacity
 from crossmem.experiments.setup import RULES, Setup, Training
+from crossmem.experiments.variants import variant_quality
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.base import check_limits
 
@@ -98,18 +100,18 @@ RULE, TANH = {"rule": "storkey"}, {"activation": "tanh"}
 @pytest.mark.parametrize(
     ("experiment", "own", "ignored"),
     [
-        ("stored_quality", {"seeds": [0]}, CHIP),
-        ("storage_capacity", {"seed": 0}, [*CHIP, "programming_error"]),
-        ("attractors", {"levels": [0.1], "seed": 0}, [*CHIP, *MASKS, "flip_rate"]),
-        ("recall_trace", {"update": "synchronous", "seed": 0}, [*CHIP, "programming_error"]),
-        ("update_schemes", {"seed": 0}, [*CHIP, "programming_error", TANH]),
-        ("chip_recall", {"seed": 0}, MASKS),
-        ("half_broken", {"limits": "none", "seed": 0}, [*MASKS, {"layers": 2}, TANH]),
-        ("analog_recall", {"chips": [], "seed": 0}, MASKS),
-        ("drifted_recall", {"times": [1.0], "seed": 0}, MASKS),
-        ("variant_quality", {"variant": "clean cues", "seed": 0}, [*CHIP, *MASKS, RULE, TANH]),
+        (e.stored_quality, {"seeds": [0]}, CHIP),
+        (e.storage_capacity, {"seed": 0}, [*CHIP, "programming_error"]),
+        (e.attractors, {"levels": [0.1], "seed": 0}, [*CHIP, *MASKS, "flip_rate"]),
+        (e.recall_trace, {"update": "synchronous", "seed": 0}, [*CHIP, "programming_error"]),
+        (e.update_schemes, {"seed": 0}, [*CHIP, "programming_error", TANH]),
+        (e.chip_recall, {"seed": 0}, MASKS),
+        (e.half_broken, {"limits": "none", "seed": 0}, [*MASKS, {"layers": 2}, TANH]),
+        (e.analog_recall, {"chips": [], "seed": 0}, MASKS),
+        (e.drifted_recall, {"times": [1.0], "seed": 0}, MASKS),
+        (variant_quality, {"variant": "clean cues", "seed": 0}, [*CHIP, *MASKS, RULE, TANH]),
         (
-            "chip_capacity",
+            chip_capacity,
             {"way": "ideal", "stuck_fraction": 0.1, "on_share": 0.5, "noisy": None, "seed": 0},
             [*CHIP, *MASKS, {"layers": 2}, TANH],
         ),
@@ -120,7 +122,7 @@ def test_what_an_experiment_would_ignore_is_refused(experiment, own, ignored):
         change = {change: 0.25} if isinstance(change, str) else change
         (name,) = change
         with pytest.raises(ValueError, match=f"{name}=.*use {name}="):
-            getattr(experiments, experiment)(Setup(neurons=16).at(**change), **own)
+            experiment(Setup(neurons=16).at(**change), **own)
 
 
 # Where values go

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from crossmem.experiments import Setup, stored_quality, variant_quality, variants
-from crossmem.experiments.variants import VARIANTS
+from crossmem.experiments import Setup, stored_quality, variants
+from crossmem.experiments.variants import VARIANTS, variant_quality
 from crossmem.networks import adaptive
 
 NOISY = Setup(n_patterns=60, flip_rate=0.05, iterations=4, cues=2)

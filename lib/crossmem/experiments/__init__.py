@@ -5,29 +5,13 @@ on the rule, and a higher share of faults breaks the devices of a lower one and 
 """
 
 from crossmem.experiments.analog import analog_recall, drifted_recall
-from crossmem.experiments.attractors import OUTCOMES, attractors, recall_trace
+from crossmem.experiments.attractors import attractors, recall_trace
 from crossmem.experiments.capacity import storage_capacity
 from crossmem.experiments.chip import chip_recall, half_broken
-from crossmem.experiments.pairs import chip_capacity
 from crossmem.experiments.quality import stored_quality
 from crossmem.experiments.setup import RULES, Setup, Training
 from crossmem.experiments.update_order import update_schemes
-from crossmem.experiments.variants import variant_quality
 
-__all__ = [
-    "OUTCOMES",
-    "RULES",
-    "Setup",
-    "Training",
-    "analog_recall",
-    "attractors",
-    "chip_capacity",
-    "chip_recall",
-    "drifted_recall",
-    "half_broken",
-    "recall_trace",
-    "storage_capacity",
-    "stored_quality",
-    "update_schemes",
-    "variant_quality",
-]
+__all__ = ["RULES", "Setup", "Training", "analog_recall", "attractors", "chip_recall"]
+__all__ += ["drifted_recall", "half_broken", "recall_trace", "storage_capacity", "stored_quality"]
+__all__ += ["update_schemes"]

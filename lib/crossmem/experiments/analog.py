@@ -89,20 +89,14 @@ def drifted_recall(
     for conductances in _drifts(crossbars, times, nu, nu_spread, key):
         old = drifted(fresh, crossbars, conductances)
         networks = {"cosine": old, "recalibrated": recalibrated(old, fresh)}
-        found.append(
-            xr.Dataset(
-                {
-                    name: setup_quality(setup, x, stored, seed)["cosine"]
-                    for name, x in networks.items()
-                }
-            )
-        )
+        cosines = {k: setup_quality(setup, x, stored, seed)["cosine"] for k, x in networks.items()}
+        found.append(xr.Dataset(cosines))
     aged = xr.concat(found, xr.Variable("time", [float(time) for time in times]))
     return describe(aged, recalibrated=("1", "cosine similarity, gains recalibrated"))
 
 
 def _drifts(crossbars, times, nu, nu_spread, key):
-    """For each time, the conductances of all crossbars; chips of one key drift alike."""
+    """The conductances of all crossbars at each time; chips of one key drift alike."""
     rng = generator(key[0], "drift", *key)
     aged = [drift(crossbar, times, rng, nu=nu, nu_spread=nu_spread) for crossbar in crossbars]
     return list(zip(*aged, strict=True))

@@ -6,13 +6,8 @@ from crossmem.analysis.theory import RECALLED
 from crossmem.checks import check_choice
 from crossmem.experiments.setup import NO_CHIP, NO_MASKS
 from crossmem.labels import labelled, quantity
+from crossmem.networks import stability
 from crossmem.networks.network import UPDATES, cosine
-from crossmem.networks.stability import (
-    is_fixed_point,
-    settling_time,
-    spectral_norm,
-    spectral_radius,
-)
 from crossmem.randomness import generator
 
 OUTCOMES = ["own pattern", "other pattern", "spurious", "moving"]
@@ -24,8 +19,7 @@ def attractors(setup, *, levels, seed):
 
     A recall ends in its own pattern or another stored one (or its mirror image) if the cosine
     similarity is at least 0.99, in a spurious state if it rests elsewhere, or it still moves. The
-    mean ``settling`` time is that of recalls that rest; ``norm`` and ``radius`` are those of the
-    Jacobian at each stored pattern.
+    mean ``settling`` time is that of recalls that rest.
 
     Parameters
     ----------
@@ -48,8 +42,10 @@ def attractors(setup, *, levels, seed):
         trace = network.recall(starts, iterations=setup.iterations, trace=True)
         ended, rest = outcomes(network, trace[-1], stored)
         share.append([float((ended == name).mean()) for name in OUTCOMES])
-        settling.append(float(settling_time(trace)[rest].mean()) if rest.any() else np.nan)
-    norm, radius = ([of(network, x) for x in stored] for of in (spectral_norm, spectral_radius))
+        resting = stability.settling_time(trace)[rest]
+        settling.append(float(resting.mean()) if rest.any() else np.nan)
+    norm = [stability.spectral_norm(network, x) for x in stored]
+    radius = [stability.spectral_radius(network, x) for x in stored]
     return {
         "share": labelled(share, "1", "share of the recalls", level=levels, outcome=OUTCOMES),
         "settling": labelled(settling, "iterations", "mean settling time", level=levels),
@@ -59,11 +55,8 @@ def attractors(setup, *, levels, seed):
 
 
 def outcomes(network, states, stored):
-    """Which of `OUTCOMES` each end state (n, N) is, and whether it rests; starts cycle ``stored``.
-
-    Both are arrays (n,).
-    """
-    rest = is_fixed_point(network, states)
+    """Which of `OUTCOMES` each end state (n, N) is, and whether it rests; starts cycle patterns."""
+    rest = stability.is_fixed_point(network, states)
     similar = cosine(states[:, None, :], stored[None])
     own = similar[np.arange(len(states)), np.arange(len(states)) % len(stored)]
     other = np.abs(similar).max(axis=1)

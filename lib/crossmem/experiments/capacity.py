@@ -50,7 +50,7 @@ def storage_capacity(
     search = capacity_search(setup, seed, setup.masked_limits(seed))
     options = {"resolution": resolution, "guess": max(round(first_load(setup) * share), 1)}
     by_mean_only = worst_pattern_seeds is not None and seed >= worst_pattern_seeds
-    left_out = ("worst_pattern",) if by_mean_only else ()
+    left_out = "worst_pattern" if by_mean_only else None
     found = capacities(search, criteria, left_out, threshold=threshold, **options)
     return found | {"devices": quantity(devices, "1", "memristors, two per weight")}
 
@@ -79,10 +79,10 @@ def capacity_search(setup, seed, limits, memory=None, deploy=None):
     )
 
 
-def capacities(search, criteria, left_out=(), **options):
-    """Capacity by criterion, NaN for those left out, and the trainings that the search took."""
+def capacities(search, criteria, left_out=None, **options):
+    """Capacity by criterion, NaN for one left out, and the trainings that the search took."""
     found = [
-        np.nan if criterion in left_out else float(search.capacity(criterion=criterion, **options))
+        np.nan if criterion == left_out else float(search.capacity(criterion=criterion, **options))
         for criterion in criteria
     ]
     return {

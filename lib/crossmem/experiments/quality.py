@@ -13,16 +13,7 @@ from crossmem.randomness import generator
 def stored_quality(setup, *, seeds):
     """Recall of a given number of stored patterns through masked weights (Fig. 3g, 3h, 4e).
 
-    Parameters
-    ----------
-    setup : Setup
-    seeds : list of int
-        Repetitions, trained as one batch where that is possible.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``cosine`` and ``worst_cosine`` by seed.
+    The seeds, a list, are repetitions, trained as one batch where that is possible.
     """
     if not isinstance(seeds, list | tuple) or not seeds:
         raise ValueError(f"seeds={seeds!r} must be a list of at least one, such as [0, 1, 2]")

@@ -18,9 +18,6 @@ def sampled_scan(
 ):
     """Scan one faulty array with few read vectors and compare the map with the truth.
 
-    ``missed`` is a share of the faults, ``false`` one of the working devices, and ``relative`` the
-    read vectors of both levels against reading all rows of a tile.
-
     Parameters
     ----------
     rows, columns : int
@@ -36,8 +33,9 @@ def sampled_scan(
     check_even(columns, "columns")
     tile = tile_rows or check_count(rows, "rows") + rows % 2
     rng = generator(seed, "sampled scan", rows, columns)
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
-    crossbar = Crossbar.fabricate(columns // 2, rows, **rates, rng=rng, tile=tile)
+    crossbar = Crossbar.fabricate(
+        columns // 2, rows, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng, tile=tile
+    )
     on = crossbar.conductance > 0  # fresh working devices are off
     truth = np.stack((crossbar.stuck & ~on, on))
     faults, used = sampled_map(crossbar, rng, vectors, adc_bits)
@@ -60,10 +58,9 @@ def square_scan(*, rows, stuck_fraction, most_faults, seed):
         rates = {"stuck_off": stuck_fraction / 2, "stuck_on": stuck_fraction / 2}
         found = sampled_scan(rows=rows, columns=rows, **rates, vectors=None, seed=seed)
         exact, relative = (float(found[name].values) for name in ("exact", "relative"))
-    left_out = "NaN for arrays left out"
     return {
-        "exact": quantity(exact, "1", f"whether the map is exact; {left_out}"),
-        "relative": quantity(relative, "1", f"reads relative to all rows in turn; {left_out}"),
+        "exact": quantity(exact, "1", "whether the map is exact; NaN if left out"),
+        "relative": quantity(relative, "1", "reads relative to all rows in turn; NaN if left out"),
     }
 
 
@@ -111,7 +108,7 @@ def _listed(faults):
 
 
 def _errors_of_map(found, truth):
-    """Shares of the faults missed and of the working devices listed, from arrays as `_listed`."""
+    """Errors of a map, from what is found and true, both as `_listed`."""
     working, listed = ~truth.any(axis=0), found.any(axis=0)
     missed = (truth & ~found).sum() / max(truth.sum(), 1)
     false = (listed & working).sum() / max(working.sum(), 1)

@@ -63,14 +63,12 @@ def step_runner(shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None):
     rng, stored = generator(0, "step"), stored or shown
     targets = rng.choice(np.array([-1, 1], np.float32), (1, stored, shapes[0][1]))
     weights = [initial_weights(shape, rng)[None] for shape in shapes]
-    deck = shuffled_batches(stored, shown, rng)
-    noise = {
-        "corrupt": lambda clean, out: flipped_cues(clean, flip_rate, rng, out),
-        "draw": lambda: [next(deck)],
-    }
+    noise, deck = {}, shuffled_batches(stored, shown, rng)
+    if flip_rate:
+        noise["corrupt"] = lambda clean, out: flipped_cues(clean, flip_rate, rng, out)
+        noise["draw"] = lambda: [next(deck)]
     recipe = Recipe(optimizer, learning_rate=1e-4, loss="cubic" if flip_rate else "squared")
-    free = [None] * len(shapes)
-    trainer = Trainer(targets, weights, free, recipe, **noise if flip_rate else {})
+    trainer = Trainer(targets, weights, [None] * len(shapes), recipe, **noise)
 
     def step():
         trainer.show()
@@ -242,14 +240,14 @@ def train_every_way(setup, recipes, stored):
 
     ``stored`` has the patterns (P, N) of each seed; all else is as in `recipe_costs`.
     """
+
+    def memories(name, kind=AdaptiveMemory):
+        networks = setup.at(training=recipes[name])
+        return [kind(**networks.memory(seed).get_params()) for seed in range(len(stored))]
+
     first, *_ = recipes
-
-    def memories(kind, name):
-        settings = setup.at(training=recipes[name]).memory(0).get_params()
-        return [kind(**settings | {"seed": seed}) for seed in range(len(stored))]
-
-    alone = {(first, WAYS[0]): memories(TorchMemory, first)} if has_torch() else {}
-    alone |= {(name, WAYS[1]): memories(AdaptiveMemory, name) for name in recipes}
+    alone = {(first, WAYS[0]): memories(first, TorchMemory)} if has_torch() else {}
+    alone |= {(name, WAYS[1]): memories(name) for name in recipes}
     for memory, *_ in alone.values():  # pays for what only a first call does
         type(memory)(**memory.get_params() | {"steps": 10}).fit(stored[0])
     trained = {place: [] for place in alone}
@@ -259,7 +257,7 @@ def train_every_way(setup, recipes, stored):
             trained[place].append((row[seed], seconds))
     if len(stored) > 1:  # one is no batch
         for name in recipes:
-            batch = memories(AdaptiveMemory, name)
+            batch = memories(name)
             whole = best_cpu_seconds(partial(fit_batch, batch, stored), 1)
             trained[name, WAYS[2]] = [(memory, whole / len(stored)) for memory in batch]
     return trained
@@ -299,10 +297,12 @@ def processor_costs(setup, charged, *, batch, repeats, watts):
     watts : float
         Power of the processor.
     """
-    limits, seconds = [math.ceil(mean) for mean in charged.values], []
-    for width, most in zip(charged["width"].values.tolist(), limits, strict=True):
-        network = setup.at(layers=2, width=width) if width else setup
-        seconds.append(recall_seconds(network, batch=batch, most=most, repeats=repeats))
+    limits, widths = [math.ceil(mean) for mean in charged.values], charged["width"].values.tolist()
+    networks = [setup.at(layers=2, width=width) if width else setup for width in widths]
+    seconds = [
+        recall_seconds(network, batch=batch, most=most, repeats=repeats)
+        for network, most in zip(networks, limits, strict=True)
+    ]
     cpu = xr.concat(seconds, charged["width"].variable).to_dataset(name="seconds")
     return describe(
         cpu.assign(energy=cpu["seconds"] * watts, iterations=("width", limits)),

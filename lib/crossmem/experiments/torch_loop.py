@@ -16,16 +16,12 @@ def has_torch():
 
 
 class TorchMemory(AdaptiveMemory):
-    """The same network, trained by the plain PyTorch loop of the published recipe.
-
-    It starts from the weights that `AdaptiveMemory` draws for its seed, and takes only what that
-    recipe has: RMSprop on clean patterns, free weights.
-    """
+    """A stack from the same first weights, trained by the published recipe without limits."""
 
     def check_parameters(self):
         super().check_parameters()
-        published = self.optimizer in (None, "rmsprop") and self.unroll == 1
-        if not self.hidden or any(self.noise_levels()) or not published:
+        clean = not any(self.noise_levels()) and self.unroll == 1
+        if not (self.hidden and clean and self.optimizer in (None, "rmsprop")):
             raise ValueError(
                 "the PyTorch loop trains a stack by RMSprop on clean patterns: "
                 "give hidden sizes, and leave cue_noise and optimizer out"
@@ -37,9 +33,8 @@ class TorchMemory(AdaptiveMemory):
         recipe, rng = self.recipe(limits), np.random.default_rng(self.seed)
         modules = []
         for limit in limits:
-            linear = torch.nn.Linear(limit.shape[1], limit.shape[0], bias=False)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(initial_weights(limit.shape, rng)))
+            linear = torch.nn.Linear(*limit.shape[::-1], bias=False)
+            linear.weight.data = torch.from_numpy(initial_weights(limit.shape, rng))
             modules += [linear, torch.nn.Tanh()]
         network = torch.nn.Sequential(*modules)
         targets, mean_square = torch.from_numpy(patterns), torch.nn.MSELoss()

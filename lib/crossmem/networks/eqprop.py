@@ -73,7 +73,7 @@ class Recipe:
     batch: int | None = 32  # samples per update; None takes all
     step: float = 0.03  # change that an update of 1 makes, as a share of the conductance range
     pulse: float | None = None  # V s that carry an update of 1; None finds what makes the step
-    anneal: bool = True  # shrink the pulses linearly to nothing over the epochs, or keep them
+    anneal: bool = True  # shorten the pulses linearly to nothing over the epochs, or keep them
     frequency: float | None = None  # Hz of pulses modulated in amplitude; None: as published
     exact: bool = True  # integrate each pulse, or take one Euler step as the public code does
     repaired: bool = True  # device models mended, or as published
@@ -149,7 +149,7 @@ def train(network, arrays, inputs, targets, *, recipe, frequency=None, epochs=50
     samples, losses = len(inputs), np.zeros(epochs)
     batch = min(recipe.batch or samples, samples)
     for epoch in range(epochs):
-        scale = pulse * (1 - epoch / epochs) if recipe.anneal else pulse
+        width = 1 - epoch / epochs if recipe.anneal else 1.0
         order = np.arange(samples) if batch == samples else rng.permutation(samples)
         for chosen in np.split(order, np.arange(batch, samples, batch)):
             network = replace(network, conductances=_read(arrays, recipe))
@@ -159,7 +159,8 @@ def train(network, arrays, inputs, targets, *, recipe, frequency=None, epochs=50
             gradients = _gradients(network, potentials, errors, recipe, rng)
             updates = optimizer([gradient / len(chosen) for gradient in gradients])
             for array, update in zip(arrays, updates, strict=True):
-                array.write(-scale * update, frequency, recipe.exact)
+                shorter = frequency and frequency / width  # keeps the amplitude
+                array.write(-pulse * width * update, shorter, recipe.exact)
     return replace(network, conductances=_read(arrays, recipe)), losses
 
 
@@ -366,8 +367,8 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
 
         All targets have the same length, so that their likelihoods are a softmax of the outputs.
         """
-        variance = max(2 * self.loss_curve_[-1], 1e-3)  # V²
-        odds = 2 * TARGET * self.outputs(X) / variance
+        outputs = self.outputs(X)
+        odds = 2 * TARGET * outputs / max(2 * self.loss_curve_[-1], 1e-3)  # V² over V²
         odds = np.exp(odds - odds.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 

@@ -1,5 +1,8 @@
 """What one grid point of a figure does: pure functions of a setup and a seed.
 
+All of them return results by name, with their dimensions, units and long names. The seed, a whole
+number, is that of a repetition. Docstrings say what is special to an experiment.
+
 Rules are compared on the same patterns, fault maps and cues: none of their random numbers depends
 on the rule, and a higher share of faults breaks the devices of a lower one and more.
 """

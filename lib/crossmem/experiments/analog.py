@@ -25,14 +25,12 @@ def analog_recall(setup, *, chips, remedy="none", seed):
 
     Parameters
     ----------
-    setup : Setup
     chips : list of lists
         Seven values for each chip: bits of the input and of the output converters (None: exact),
         read noise in µS and line resistance in Ω, as in `Peripherals`; then seconds since
         programming, and the mean and spread of the drift exponent, as in `deploy.drift.drift`.
     remedy : str
         As in `compensate_ir_drop`.
-    seed : int
     """
     setup.require(**NO_MASKS)
     for chip in chips:
@@ -42,8 +40,8 @@ def analog_recall(setup, *, chips, remedy="none", seed):
             )
     parts = [(Peripherals(*chip[:4]), *chip[4:]) for chip in chips]
     key = (seed, setup.neurons, setup.n_patterns, setup.layers)
-    stored = setup.stored(seed)
-    memory, crossbars = train_on_chip(setup, stored, generator(seed, "analog chip", *key), seed)
+    stored, rng = setup.stored(seed), generator(seed, "analog chip", *key)
+    memory, crossbars = train_on_chip(setup, stored, rng, seed)
 
     @functools.cache
     def written(peripherals):
@@ -71,12 +69,10 @@ def drifted_recall(
 
     Parameters
     ----------
-    setup : Setup
     times, nu, nu_spread
         As in `deploy.drift.drift`.
     bits, read_noise, wire_resistance
         The rest of the chip, see `Peripherals`; ideal by default.
-    seed : int
     """
     setup.require(**NO_MASKS)
     peripherals = Peripherals(bits, bits, read_noise, wire_resistance)

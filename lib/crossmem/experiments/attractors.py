@@ -28,7 +28,6 @@ def attractors(setup, *, levels, seed):
     levels : list of float
         Corruptions of the cues: flip rates for sign neurons, of which 0.5 is a random start, or
         noise for tanh neurons.
-    seed : int
     """
     setup.require(**NO_CHIP, **NO_MASKS, flip_rate=0.0, noise=0.0)
     corruption = "flip_rate" if setup.binary else "noise"

@@ -32,7 +32,6 @@ def storage_capacity(
     ----------
     setup : Setup
         Its number of patterns is not used.
-    seed : int
     threshold : float
         Cosine similarity that counts as recalled.
     resolution : float

@@ -1,6 +1,7 @@
 """One pattern of each class on one simulated chip."""
 
 from crossmem.checks import check_choice
+from crossmem.chip.faults import FaultMap
 from crossmem.deploy.programming import program
 from crossmem.experiments.setup import NO_MASKS
 from crossmem.labels import quantity
@@ -20,15 +21,10 @@ def train_on_chip(setup, stored, rng, seed, limits="intervals"):
     -------
     AssociativeMemory, list of Crossbar
     """
-    check_choice(limits, "limits", ("intervals", "masked", "none"))
-    crossbars = setup.fabricate(rng)
-    faults = [crossbar.characterize() for crossbar in crossbars]
-    known = {
-        "intervals": [found.weight_limits() for found in faults],
-        "masked": [found.masked() for found in faults],
-        "none": None,
-    }
-    return setup.memory(seed).fit(stored, limits=known[limits]), crossbars
+    known = {"intervals": FaultMap.weight_limits, "masked": FaultMap.masked, "none": lambda _: None}
+    within, crossbars = known[check_choice(limits, "limits", known)], setup.fabricate(rng)
+    limits = [within(crossbar.characterize()) for crossbar in crossbars]
+    return setup.memory(seed).fit(stored, limits=limits), crossbars
 
 
 def chip_recall(setup, *, seed):

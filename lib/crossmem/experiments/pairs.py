@@ -118,9 +118,6 @@ def chip_capacity(
 ):
     """Capacity of one layer on a chip with faulty devices, used in one of the `WAYS`.
 
-    The chip, its faults, the patterns and the cues are the same for every way, and a higher share
-    of stuck devices breaks those of a lower one and more.
-
     Parameters
     ----------
     setup : Setup
@@ -136,7 +133,6 @@ def chip_capacity(
         the cues: all updates but the first see fewer flips.
     threshold, criteria
         As in `storage_capacity`.
-    seed : int
     """
     setup.require(**NO_CHIP, **NO_MASKS, layers=1, activation="sign")
     chosen, neurons = WAYS[check_choice(way, "way", WAYS)], setup.neurons

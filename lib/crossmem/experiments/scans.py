@@ -26,7 +26,6 @@ def sampled_scan(
         Share of stuck devices.
     vectors, adc_bits : int or None
         As in `sampled_map`.
-    seed : int
     tile_rows : int, optional
         Rows of a tile, even; by default the array is one tile.
     """
@@ -65,16 +64,10 @@ def square_scan(*, rows, stuck_fraction, most_faults, seed):
 
 
 def imperfect_map(setup, *, missed, false, seed):
-    """Recall on a chip whose memory was trained, and written, with a wrong fault map.
+    """Recall on a chip of one layer that was trained for, and written, with a wrong fault map.
 
-    Parameters
-    ----------
-    setup : Setup
-        A single layer.
-    missed, false : float
-        Share of the stuck devices that the map lacks, and of the working devices that it lists, at
-        one end of the range or the other.
-    seed : int
+    The map lacks a share ``missed`` of the stuck devices and lists a share ``false`` of the working
+    ones, at one end of the range or the other.
     """
     check_rate(missed, "missed")
     check_rate(false, "false")
@@ -90,11 +83,7 @@ def imperfect_map(setup, *, missed, false, seed):
 
 
 def sampled_map_recall(setup, *, vectors, seed):
-    """Recall on a chip whose memory was trained, and written, with the map of a sampled scan.
-
-    The chips are those of `imperfect_map`. Few ``vectors`` (see `sampled_map`) miss faults and list
-    working devices.
-    """
+    """`imperfect_map` with the map of a sampled scan of so many vectors, on the same chips."""
     crossbar, true, rng = _scanned_chip(setup, seed)
     scan_rng = generator(seed, "sampled map", setup.neurons, vectors)
     found, _ = sampled_map(crossbar, scan_rng, vectors)

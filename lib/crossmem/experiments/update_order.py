@@ -24,12 +24,7 @@ def update_schemes(setup, *, seed):
 
     An update of the whole state is one synchronous step, or as many single ones as there are
     neurons. The schemes are those of `Network.recall` and `random_draws`, which may take longer.
-
-    Parameters
-    ----------
-    setup : Setup
-        Of sign neurons, with at least 2 iterations.
-    seed : int
+    The setup has sign neurons and at least 2 iterations.
     """
     setup.require(**NO_CHIP, activation="sign", programming_error=0.0)
     iterations, neurons = check_count(setup.iterations, "iterations", least=2), setup.neurons
@@ -37,8 +32,7 @@ def update_schemes(setup, *, seed):
     network = setup.memory(seed).fit(stored, limits=setup.masked_limits(seed)).network_
     rng = generator(seed, "update schemes", neurons, setup.n_patterns, setup.flip_rate)
     wanted = np.tile(stored, (setup.cues, 1))
-    starts = setup.corrupt(wanted, rng)
-    found = []
+    starts, found = setup.corrupt(wanted, rng), []
     for scheme in UPDATES:
         trace = network.recall(starts, iterations=iterations, update=scheme, rng=rng, trace=True)
         moving, changes = settling_time(trace), (trace[1:] != trace[:-1]).sum(axis=(0, 2))

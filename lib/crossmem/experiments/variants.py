@@ -1,5 +1,7 @@
 """Variants of the training on noisy cues, with the same batch, rate and steps."""
 
+from dataclasses import asdict
+
 import numpy as np
 import xarray as xr
 
@@ -52,21 +54,15 @@ def variant_quality(setup, *, variant, seed):
         steps all others have as well. "constant noise" has the mean of its two levels, "mixed
         noise" is between them, anew in each step, "clean cues" have none, and "warm start" is that
         of `WarmStartMemory`. The rest change the loss.
-    seed : int
     """
     setup.require(**NO_CHIP, **NO_MASKS, rule="adaptive", activation="sign")
     check_choice(variant, "variant", VARIANTS)
     check_count(setup.n_patterns, "n_patterns", least=2)
     stored, memory = setup.stored(seed), setup.memory(seed)
     recipe, (first, last) = memory.recipe(check_limits(None, setup.shapes())), memory.noise_levels()
-    settings = memory.get_params() | {
-        "optimizer": recipe.optimizer,
-        "learning_rate": recipe.learning_rate,
-        "steps": recipe.steps,
-        "tolerance": 0.0,  # every variant takes all steps
-        "loss": LOSS_OF.get(variant, recipe.loss),
-        "batch": memory.batch or 0.1,
-    }
+    own = {"loss": LOSS_OF.get(variant, recipe.loss), "batch": memory.batch or 0.1}
+    settings = memory.get_params() | asdict(recipe) | own
+    settings["tolerance"] = 0.0  # every variant takes all steps
     if variant == "constant noise":
         settings["cue_noise"] = (first + (last - first) * 0.5,) * 2
     elif variant == "clean cues":
@@ -77,17 +73,9 @@ def variant_quality(setup, *, variant, seed):
 
 
 def first_noise_quality(setup, *, first_noise, seeds):
-    """`stored_quality` after training on cues whose noise starts at another level.
+    """`stored_quality` after one pass, and after all iterations, of a training with other noise.
 
-    It is read after one pass through the network, and after all iterations.
-
-    Parameters
-    ----------
-    setup : Setup
-        Trained on noisy cues. The last level keeps its proportion to the first; 0 stays 0.
-    first_noise : float
-        Corruption of the training cues at the first step.
-    seeds : list of int
+    ``first_noise`` is that of the first step; that of the last keeps its proportion to it.
     """
     first, last = setup.memory(0).noise_levels()
     fall = last / first if first else 0.0

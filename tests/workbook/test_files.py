@@ -38,10 +38,10 @@ def git(folder, *command):
 
 def test_a_dataset_holds_its_provenance(dataset, tmp_path):
     dataset.attrs["wall_time_s"] = np.float32(1.5)
-    parameters = {"sizes": np.array([64, 144]), "clean": True, "neurons": np.int64(64)}
-    save(dataset, tmp_path / "a.nc", parameters=parameters, seed=np.int64(3))
+    parameters = {"sizes": np.array([64, 144]), "clean": True, "seed": np.int64(3)}
+    save(dataset, tmp_path / "a.nc", parameters)
     found = load_dataset(tmp_path / "a.nc").attrs
-    told = {"sizes": [64, 144], "clean": True, "neurons": 64}
+    told = {"sizes": [64, 144], "clean": True, "seed": 3}
     assert json.loads(found["parameters"]) == told
     assert (found["seed"], found["wall_time_s"]) == (3, 1.5)
     assert found["numpy_version"] == np.__version__
@@ -53,7 +53,7 @@ def test_a_dataset_holds_its_provenance(dataset, tmp_path):
 def test_a_variable_without_meaning_is_refused(dataset, tmp_path, missing):
     del dataset["capacity"].attrs[missing]
     with pytest.raises(ValueError, match=f"'capacity' has no {missing}"):
-        save(dataset, tmp_path / "a.nc")
+        save(dataset, tmp_path / "a.nc", {})
     assert not list(tmp_path.iterdir())
 
 
@@ -65,7 +65,7 @@ def test_the_commit_is_that_of_the_librarys_own_repository(tmp_path, monkeypatch
     monkeypatch.setattr("crossmem.workbook.files.__file__", str(library))
 
     def told():
-        return provenance()["git_commit"]
+        return provenance({})["git_commit"]
 
     git(tmp_path, "init", "-q", "outer")
     git(outer, "commit", "-q", "--allow-empty", "-m", "another project")
@@ -84,7 +84,7 @@ def test_the_commit_is_that_of_the_librarys_own_repository(tmp_path, monkeypatch
 
 def test_without_git_the_commit_is_unknown(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert provenance()["git_commit"] == "unknown"
+    assert provenance({})["git_commit"] == "unknown"
 
 
 def test_a_figure_carries_its_description(tmp_path):

@@ -69,6 +69,14 @@ def test_curve_can_show_the_interval_of_the_mean(axes):
     assert width == pytest.approx(2 * 1.96 / np.sqrt(400), rel=0.2)
 
 
+def test_curve_can_show_the_median(axes):
+    values = over_seeds([[0.0, 1, 2, 3, 14], [0, 0, 0, 0, 10], [5, 5, 5, 5, 5]])
+    plotting.curve(axes, values, "patterns", spread="median")
+    assert axes.lines[0].get_ydata().tolist() == [2, 0, 5]
+    band = axes.collections[0].get_paths()[0].vertices
+    assert set(band[band[:, 0] == 2, 1]) == {1, 3}
+
+
 def test_curve_leaves_out_repetitions_that_are_missing(axes):
     values = over_seeds(np.random.default_rng(0).standard_normal((3, 5)))
     padded = values.pad(seed=(0, 2))  # with NaN
@@ -119,11 +127,9 @@ def test_theory_line_bears_its_label(axes):
     assert axes.lines[0].get_linestyle() == "--"
 
 
-def test_letter_and_stamp(axes):
+def test_a_letter_stands_at_the_left(axes):
     plotting.letter(axes, "b")
-    plotting.stamp(axes.figure, "quick")
     assert axes.get_title(loc="left") == "b"
-    assert axes.figure._supxlabel.get_text() == "quick scale"
 
 
 def test_images_stand_in_rows_with_gaps(axes):
@@ -145,7 +151,8 @@ def test_images_refuse_what_is_not_square(axes, patterns):
 
 def test_conductance_map_puts_pairs_side_by_side(axes):
     conductance = np.arange(12.0).reshape(2, 3, 2)  # two outputs, three inputs
-    shown = plotting.conductance_map(axes, conductance)
+    plotting.conductance_map(axes, conductance)
+    (shown,) = axes.images
     assert shown.get_array().tolist() == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
     assert shown.get_clim() == (0, 150)
     assert axes.figure.axes[1].get_ylabel() == "conductance (µS)"
@@ -182,10 +189,10 @@ def test_capacities_are_solid_by_the_mean_and_dotted_by_each_pattern(axes):
 def test_intervals_of_ratios_stand_in_rows(axes):
     series = {"mean": [(2.0, 1.5, 3.0), (4.0, 3.5, 4.5)], "each": [(1.2, 0.9, 1.5), None]}
     plotting.forest(axes, ["one", "two"], series, xlabel="ratio")
-    drawn = [bar for bar in axes.containers if len(bar.lines[0].get_xdata())]
-    places = [(bar.lines[0].get_xdata()[0], bar.lines[0].get_ydata()[0]) for bar in drawn]
-    assert places == [(2, -0.15), (1.2, 0.15), (4, 0.85)]
-    (ends,) = drawn[0].lines[2][0].get_segments()
+    solid, hollow = axes.containers
+    assert solid.lines[0].get_xydata().tolist() == [[2, -0.15], [4, 0.85]]
+    assert hollow.lines[0].get_xydata().tolist() == [[1.2, 0.15]]
+    ends, _ = solid.lines[2][0].get_segments()
     assert ends[:, 0] == pytest.approx([1.5, 3.0])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
     assert axes.yaxis_inverted()

@@ -72,10 +72,6 @@ def test_parameters_are_those_of_the_cell_with_their_values_now(folder):
         started(scale="papr")
 
 
-def test_without_a_notebook_every_plain_value_is_a_parameter(folder):
-    assert started("09_x").parameters == {"neurons": 64, "steps": 3, "count": 5}
-
-
 def test_a_run_puts_everything_in_its_output(folder, shown):
     run = started(output="../out", seed=4)
     run.save(dataset(), "fig3j", capacity=("1", "patterns held"))
@@ -132,7 +128,7 @@ def test_a_claim_takes_the_papers_side_from_its_file(folder, shown):
     assert (claim.what, claim.notebook) == ("capacity, N = 64", "02_x")
     assert claim.low < claim.ours == 114.0 < claim.high
     assert "| capacity, N = 64 | 115 | 114 [110, 120] | reproduced |" in shown[0].data
-    with pytest.raises(ValueError, match="'4f' of 02_x.*'3j'"):
+    with pytest.raises(ValueError, match="02_x='4f'.*'3j'"):
         run.claim("4f", 1.0)
 
 
@@ -165,6 +161,7 @@ def test_figures_of_the_paper_scale_are_linked_and_stand_below_the_quick_ones(fo
     figure, _ = plotting.new_figure()
     started(scale="paper").figure(figure, "3g", alt="Five [grey] curves.")
     assert shown[0].data == r"![Five \[grey\] curves.](../figures/paper/3g.png)"
+    assert figure._supxlabel.get_text() == "paper scale"
     quick = started()
     quick.figure(figure, "3g", alt="Five curves,\nquick.")
     own, told, below = shown[1:]

@@ -1,9 +1,9 @@
 """The paper's side of claims and assumptions (``params/*.yaml``), and ours set beside it."""
 
-import operator
 import re
 import string
 from dataclasses import asdict, dataclass
+from operator import eq, ge, gt, le, lt
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,7 @@ from crossmem.checks import check_choice
 from crossmem.workbook.ledger import Assumption, Claim
 
 RULES = ("mean", "exponent", "holds")
-SIGNS = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">=": operator.ge,
-    ">": operator.gt,
-}
+SIGNS = {"<": lt, "<=": le, "==": eq, ">=": ge, ">": gt}
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,8 @@ class Published:
         """Verdict on our number and its interval; `holds` may name other known numbers."""
         if self.rule == "holds":
             known |= {"ours": ours, "low": low, "high": high, "bar": self.bar}
-            agrees = _agrees(self.holds, known, self.id)
+            comparisons = self.holds.split(" and ")
+            agrees = all(_agrees(comparison, known, self.id) for comparison in comparisons)
             return ("exceeded" if self.exceeded else "reproduced") if agrees else "not reproduced"
         unit = 1 if self.rule == "exponent" else abs(published)
         margin = self.tolerance * unit if self.margin is None else self.margin
@@ -78,20 +73,10 @@ def read_published(path):
 
 
 def compare(entry, values, given):
-    """Set our side of a claim beside the paper's.
+    """Set our side of a claim beside the paper's; as `crossmem.workbook.run.Run.claim`.
 
-    Parameters
-    ----------
-    entry : Published
-    values : array (seeds,), number, str or Exponent
-        Of an array count the mean over the seeds and its 95 % interval; where there is none, with
-        fewer than two seeds, there is no verdict.
-    given : dict
-        What the entry names; ``low`` and ``high`` replace the interval.
-
-    Returns
-    -------
-    Claim
+    Of an array count the mean over the seeds and its 95 % interval; where there is none, with
+    fewer than two seeds, there is no verdict. ``low`` and ``high`` among what is given replace it.
     """
     ours, low, high = _measured(values)
     low, high = given.get("low", low), given.get("high", high)
@@ -103,11 +88,10 @@ def compare(entry, values, given):
     else:
         known = {name: given[name] for name in given if name not in ("low", "high", "published")}
         verdict = entry.judge(ours, published, low, high, **known)
+        reason = reason if verdict == "not reproduced" else ""
     published, ours, low, high = map(_rounded, (published, ours, low, high))
-    reason = "" if verdict in ("reproduced", "exceeded") else reason
-    row = {"verdict": verdict, "low": low, "high": high, "reason": reason}
-    row |= {"notebook": entry.notebook, "dataset": entry.dataset}
-    return Claim(entry.id, entry.figure, what, published, ours, **row)
+    row = [entry.id, entry.figure, what, published, ours, verdict, low, high, reason]
+    return Claim(*row, entry.notebook, entry.dataset)
 
 
 def read_assumptions(path, notebook, given):
@@ -116,11 +100,10 @@ def read_assumptions(path, notebook, given):
     rows = []
     for name, parts in entries.items():
         value, *origin = (fill(part, given, f"assumption {name!r}") for part in parts)
-        if name.endswith(".*"):
-            values = {name[:-1] + field: number for field, number in asdict(value).items()}
-        else:
-            values = {name: value}
-        rows += [Assumption(n, _rounded(v), *origin, notebook=notebook) for n, v in values.items()]
+        values = asdict(value) if name.endswith(".*") else {"": value}
+        name = name.removesuffix("*")
+        for field, number in values.items():
+            rows.append(Assumption(name + field, _rounded(number), *origin, notebook=notebook))
     return rows
 
 
@@ -143,30 +126,23 @@ def _measured(values):
     """Our number with the ends of its interval: None for a number or a text by itself."""
     if isinstance(values, Exponent):
         return values.value, values.low, values.high
-    if isinstance(values, str):
+    if np.ndim(values) == 0:
         return values, None, None
-    values = np.asarray(values, dtype=float)
-    if values.ndim == 0:
-        return float(values), None, None
-    if values.size < 2:
-        return (*values.tolist(), np.nan)[0], np.nan, np.nan
-    return tuple(float(number) for number in mean_interval(values))
+    if np.size(values) < 2:
+        return (*np.asarray(values, dtype=float).tolist(), np.nan)[0], np.nan, np.nan
+    return tuple(float(number) for number in mean_interval(np.asarray(values, dtype=float)))
 
 
-def _agrees(condition, known, id):
-    """Whether each comparison of "<= 5 and low > 0" is true; it is of ours if none is named."""
-    for comparison in condition.split(" and "):
-        try:
-            left, sign, right = ["ours", *comparison.split()][-3:]
-            left, right = (float(known.get(part, part)) for part in (left, right))
-            agrees = SIGNS[sign](left, right)
-        except (ValueError, TypeError, KeyError):
-            raise ValueError(
-                f"claim {id!r} holds if {comparison!r}, which compares no given numbers: pass them"
-            ) from None
-        if not agrees:
-            return False
-    return True
+def _agrees(comparison, known, id):
+    """Whether a comparison such as "low > 0" is true; of ours if it begins with the sign."""
+    try:
+        left, sign, right = ["ours", *comparison.split()][-3:]
+        left, right = (float(known.get(part, part)) for part in (left, right))
+        return SIGNS[sign](left, right)
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(
+            f"claim {id!r} holds if {comparison!r}, which compares no given numbers: pass them"
+        ) from None
 
 
 def _rounded(value):

@@ -1,11 +1,10 @@
-"""Write and open datasets and figures, with their provenance."""
+"""Write datasets and figures with their provenance, and find the workbook."""
 
 import contextlib
 import io
 import os
 import platform
 import subprocess
-import tomllib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,19 +17,10 @@ from crossmem.labels import describe
 from crossmem.storage import save_dataset, to_json, write_atomically
 
 
-def save(dataset, path, *, parameters=None, seed=None):
-    """Write a dataset as netCDF, with provenance, over what was there or not at all.
+def save(dataset, path, parameters):
+    """Write a dataset as netCDF with its provenance, over what was there or not at all.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Each variable carries ``units`` and ``long_name``, or `crossmem.labels` has them; else it
-        is refused.
-    path : path
-    parameters : dict, optional
-        What the dataset was computed from; kept as one JSON string.
-    seed : int, optional
-        The seed, where one seed stands for the whole dataset.
+    Each variable must carry ``units`` and ``long_name``, or `crossmem.labels` have them.
     """
     dataset = describe(dataset.copy())
     for name, variable in dataset.variables.items():
@@ -40,26 +30,32 @@ def save(dataset, path, *, parameters=None, seed=None):
                     f"variable {name!r} has no {needed}: add it with "
                     f"describe(dataset, {name}=(units, long_name))"
                 )
-    dataset.attrs.update(provenance(parameters, seed))
+    dataset.attrs.update(provenance(parameters))
     save_dataset(dataset, path)
 
 
-def provenance(parameters=None, seed=None):
-    """Where a result comes from, as attributes that netCDF can hold.
+def provenance(parameters):
+    """Where a result comes from, as attributes that netCDF can hold; parameters as one JSON text.
 
-    Besides versions and commit these are processor and BLAS kernel: both change the last bits of
-    what was trained.
+    Processor and BLAS kernel are among them: both change the last bits of what was trained.
     """
-    known = {"parameters": to_json(parameters or {})}
-    if seed is not None:
-        known["seed"] = int(seed)
+    known = {"parameters": to_json(parameters)}
+    if "seed" in parameters:
+        known["seed"] = int(parameters["seed"])
     for package in ("crossmem", "numpy", "scipy", "xarray"):
-        known[f"{package}_version"] = _version(package)
+        with contextlib.suppress(PackageNotFoundError):
+            known[f"{package}_version"] = version(package)
+    blas = {
+        f"{found['internal_api']} {found['version']} {found.get('architecture', '')}, "
+        f"{found['num_threads']} threads"  # such as "openblas 0.3.29 Haswell, 2 threads"
+        for found in threadpool_info()
+        if found["user_api"] == "blas"
+    }
     return known | {
         "python_version": platform.python_version(),
         "git_commit": _git_commit(),
         "processor": processor(),
-        "blas": _blas(),
+        "blas": "; ".join(sorted(blas)) or "unknown",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -76,23 +72,18 @@ def processor():
 def save_figure(figure, path, *, alt):
     """Write a figure as PNG with its description inside, over what was there or not at all.
 
-    A file with the same pixels and the same description is left as it is, so that git sees no
-    change where there is none.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : path
-    alt : str
-        What the figure shows, in words, for those who cannot see it; never empty.
+    A file with the same pixels and description stays, so that git sees no change where none is.
     """
     if not alt.strip():
         raise ValueError("alt is empty: describe in a sentence what the figure shows")
-    path, content = Path(path), io.BytesIO()
+    content = io.BytesIO()
     metadata = {"Title": path.stem, "Description": alt}
     figure.savefig(content, format="png", metadata=metadata)
-    if not _same_picture(path, content):
-        write_atomically(path, content.getvalue())
+    damaged = contextlib.suppress(OSError, SyntaxError)  # or absent: PIL raises either
+    with damaged, PIL.Image.open(path) as old, PIL.Image.open(content) as new:
+        if old.info.get("Description") == alt and np.array_equal(old, new):
+            return
+    write_atomically(path, content.getvalue())
 
 
 def project_root():
@@ -101,9 +92,12 @@ def project_root():
     A folder is the workbook if it holds ``notebooks`` and ``params`` and its ``pyproject.toml``
     names crossmem.
     """
-    for start in (Path.cwd(), Path(__file__).resolve().parent):
-        for folder in (start, *start.parents):
-            if _is_workbook(folder):
+    for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
+        project = folder / "pyproject.toml"
+        parts = [folder / "notebooks", folder / "params", project]
+        if all(part.exists() for part in parts):
+            text = project.read_text(encoding="utf-8", errors="replace")
+            if 'name = "crossmem"' in text:
                 return folder
     raise FileNotFoundError(
         f"neither {Path.cwd()} nor a folder above it is the workbook (notebooks, params and the "
@@ -111,69 +105,21 @@ def project_root():
     )
 
 
-def _is_workbook(folder):
-    if not all((folder / name).is_dir() for name in ("notebooks", "params")):
-        return False
-    try:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return project.get("project", {}).get("name") == "crossmem"
-
-
-def _version(package):
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def _git_commit():
     """The commit of this checkout, with "+changes" if code, notebooks or parameters differ.
 
     "unknown" if the nearest repository is another one, as around an unpacked archive.
     """
-    source = Path(__file__).resolve().parent
-    top = next((folder for folder in source.parents if _is_workbook(folder)), None)
-    if top is None or _git(source, "rev-parse", "--show-toplevel") not in (
-        str(top),
-        top.as_posix(),
-    ):
-        return "unknown"
-    commit = _git(top, "rev-parse", "HEAD")
-    changes = _git(top, "status", "--porcelain", "--", ":/lib", ":/notebooks", ":/params")
-    if not commit or changes is None:
-        return "unknown"
-    return commit + ("+changes" if changes else "")
-
-
-def _git(folder, *command):
-    """What git says in a folder, whatever repository the environment names; None if it fails."""
+    git = ["git", "-C", str(Path(__file__).resolve().parent)]
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
-    options = {"capture_output": True, "text": True, "env": environment}
+    options = {"capture_output": True, "text": True, "check": True, "env": environment}
+    parts = [":/lib", ":/notebooks", ":/params"]
     try:
-        answer = subprocess.run(["git", "-C", str(folder), *command], **options)
-    except OSError:
-        return None
-    return None if answer.returncode else answer.stdout.strip()
-
-
-def _blas():
-    """BLAS library, version, kernel and threads, such as "openblas 0.3.29 Haswell, 2 threads"."""
-    libraries = {
-        f"{found['internal_api']} {found['version']} {found.get('architecture', '')}".strip()
-        + f", {found['num_threads']} threads"
-        for found in threadpool_info()
-        if found["user_api"] == "blas"
-    }
-    return "; ".join(sorted(libraries)) or "unknown"
-
-
-def _same_picture(path, content):
-    """Whether a file shows what a PNG in memory shows, under the same description."""
-    try:
-        with PIL.Image.open(path) as old, PIL.Image.open(content) as new:
-            same_text = old.info.get("Description") == new.info.get("Description")
-            return same_text and old.size == new.size and np.array_equal(old, new)
-    except (OSError, SyntaxError):  # none there, or damaged: PIL raises either
-        return False
+        found = subprocess.run([*git, "rev-parse", "--show-prefix", "HEAD"], **options)
+        changes = subprocess.run([*git, "status", "--porcelain", "--", *parts], **options)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    folder, commit = found.stdout.splitlines()
+    if folder != "lib/crossmem/workbook/":
+        return "unknown"
+    return commit + ("+changes" if changes.stdout else "")

@@ -20,7 +20,6 @@ from crossmem.workbook import tables
 
 VERDICTS = ("reproduced", "not reproduced", "exceeded", "undecided")
 ORIGINS = ("paper", "authors' code", "assumed")
-MARKERS = "<!-- claims:begin -->", "<!-- claims:end -->"
 HEADER = """\
 # Which published number holds
 
@@ -50,12 +49,6 @@ class Claim:
         check_choice(self.verdict, "verdict", VERDICTS)
         if self.verdict in ("not reproduced", "undecided") and not self.reason.strip():
             raise ValueError(f"claim {self.id!r} is {self.verdict}: give the reason")
-        if any(number != number for number in (self.published, self.ours, self.low, self.high)):
-            raise ValueError(f"claim {self.id!r} has a NaN, on which there is no verdict: mend it")
-        if None not in (self.low, self.high) and self.low > self.high:
-            raise ValueError(
-                f"claim {self.id!r} has the interval [{self.low}, {self.high}]: swap low and high"
-            )
 
 
 @dataclass(frozen=True)
@@ -76,9 +69,10 @@ class Assumption:
 
 def write_rows(claims, assumptions, path):
     """Write the results file of one notebook."""
-    rows = {"claims": sorted(claims, key=_figure_order)}
-    rows["assumptions"] = sorted(assumptions, key=lambda item: item.parameter)
-    rows = {kind: [_told(row) for row in found] for kind, found in rows.items()}
+    rows = {
+        "claims": [_told(row) for row in sorted(claims, key=_figure_order)],
+        "assumptions": [_told(row) for row in sorted(assumptions, key=lambda row: row.parameter)],
+    }
     write_atomically(path, (to_json(rows, indent=1, ensure_ascii=False) + "\n").encode())
 
 
@@ -94,10 +88,10 @@ def join_ledgers(folder):
     """
     folder, claims = Path(folder), read_claims(folder)
     assumed = _read("assumptions", Assumption, folder)
-    assumed = sorted(assumed, key=lambda item: (item.notebook, item.parameter))
     _write_csv(claims, Claim, folder / "claims.csv")
+    assumed = sorted(assumed, key=lambda row: (row.notebook, row.parameter))
     _write_csv(assumed, Assumption, folder / "assumptions.csv")
-    text = f"{HEADER}\n{counted(claims)}\n\n{claims_table(claims, '../../notebooks/', folder)}\n"
+    text = f"{HEADER}\n{_counted(claims)}\n\n{claims_table(claims, '../../notebooks/', folder)}\n"
     write_atomically(folder / "README.md", text.encode())
 
 
@@ -105,52 +99,48 @@ def update_readme(readme, folder):
     """Put the headline claims of a folder, and the counts, between the two markers of a README."""
     readme, claims = Path(readme), read_claims(folder)
     published = yaml.safe_load((readme.parent / "params" / "claims.yaml").read_text("utf-8"))
-    headlines = {
-        id for own in published.values() for id, entry in own.items() if entry.get("headline")
-    }
-    begin, end = MARKERS
-    before, found_begin, rest = readme.read_text(encoding="utf-8").partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not (found_begin and found_end):
-        raise ValueError(f"{readme} lacks the lines {begin} and {end}: add them around the table")
+    sides = [side for own in published.values() for side in own.items()]
+    headlines = {id for id, entry in sides if entry.get("headline")}
+    before, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- claims:begin -->")
+    _, end, after = rest.partition("<!-- claims:end -->")
+    if not end:
+        raise ValueError(f"{readme} lacks <!-- claims:begin --> and <!-- claims:end -->: add them")
     link = Path(folder).resolve().relative_to(readme.resolve().parent).as_posix()
     table = claims_table([claim for claim in claims if claim.id in headlines])
-    table += f"\n\n[The full table]({link}/README.md) has {counted(claims)}"
+    table += f"\n\n[The full table]({link}/README.md) has {_counted(claims)}"
     write_atomically(readme, f"{before}{begin}\n{table}\n{end}{after}".encode())
-
-
-def counted(claims):
-    """The number of claims by verdict, in words."""
-    counts = Counter(claim.verdict for claim in claims)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
-    return f"{len(claims)} rows: {', '.join(parts)}."
 
 
 def claims_table(claims, notebooks="notebooks/", folder=None):
     """Claims as a Markdown table.
 
-    Parameters
-    ----------
-    claims : iterable of Claim
-    notebooks : str
-        Where the notebooks lie as seen from the table, or "" for a table without that column.
-    folder : path, optional
-        The folder of the table: datasets and figures that lie in it are linked.
+    `notebooks` is where the notebooks lie as seen from the table, or "" for a table without that
+    column. Datasets and figures that lie in the `folder` of the table are linked.
     """
-    columns = ["Figure", "Quantity", "Published", "Ours [95 %]", "Verdict", "Dataset"]
+
+    def linked(text, name):
+        return f"[{text}]({name})" if folder and (folder / name).is_file() else text
+
+    columns = ["Figure", "Quantity", "Published", "Ours [95 %]", "Verdict", "Dataset", "Notebook"]
     rows = []
     for claim in claims:
         number = claim.notebook.partition("_")[0]
         panel = re.sub(r"\W", "", claim.figure.partition(",")[0]).lower()
-        figure = _linked(claim.figure, folder, f"{number}_{panel}.png")
-        ours = claim.ours
-        if None not in (claim.low, claim.high):
-            ours = tables.interval(ours, claim.low, claim.high)
+        ours, interval = claim.ours, (claim.low, claim.high)
+        ours = ours if None in interval else tables.interval(ours, *interval)
         verdict = claim.verdict + (f": {claim.reason}" if claim.reason else "")
-        dataset = _linked(claim.dataset, folder, f"{claim.dataset}.nc")
-        row = [figure, claim.what, claim.published, ours, verdict, dataset]
-        rows.append(row + [f"[{number}]({notebooks}{claim.notebook}.ipynb)"] * bool(notebooks))
-    return tables.markdown(rows, columns + ["Notebook"] * bool(notebooks))
+        row = [linked(claim.figure, f"{number}_{panel}.png"), claim.what, claim.published, ours]
+        row += [verdict, linked(claim.dataset, f"{claim.dataset}.nc")]
+        rows.append([*row, f"[{number}]({notebooks}{claim.notebook}.ipynb)"])
+    shown = len(columns) if notebooks else -1
+    return tables.markdown([row[:shown] for row in rows], columns[:shown])
+
+
+def _counted(claims):
+    """The number of claims by verdict, in words."""
+    counts = Counter(claim.verdict for claim in claims)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    return f"{len(claims)} rows: {', '.join(parts)}."
 
 
 def _read(kind, row, folder):
@@ -178,10 +168,6 @@ def _write_csv(rows, kind, path):
         cells = _told(row).items()
         writer.writerow({n: f"{v:.6g}" if isinstance(v, Real) else v for n, v in cells})
     write_atomically(path, content.getvalue().encode())
-
-
-def _linked(text, folder, name):
-    return f"[{text}]({name})" if folder and (folder / name).is_file() else text
 
 
 def _figure_order(claim):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,11 @@ import PIL.Image
 import xarray as xr
 from IPython.display import Image, Markdown, display
 
-from crossmem.checks import check_choice, nearest
+from crossmem.checks import check_choice
 from crossmem.labels import describe
 from crossmem.storage import load_dataset
-from crossmem.workbook import claims, ledger, tables
-from crossmem.workbook.files import project_root, save, save_figure
-from crossmem.workbook.plotting import INLINE_DPI, stamp
+from crossmem.workbook import claims, files, ledger, tables
+from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
@@ -35,29 +35,24 @@ class Run:
         Name of the notebook without its ending, such as ``"02_fault_tolerance"``.
     values : dict
         The notebook's ``globals()``. Read from it are the parameters, which are the names assigned
-        in the notebook's cell tagged "parameters" (any plain value where there is no such file),
-        among them the options:
+        in the notebook's cell tagged "parameters", among them the options:
 
         scale : "quick" or "paper"; names the default output folder, ``figures/<scale>``.
         output, cache : folders for results and for finished points; empty for those of the project.
         workers : worker processes; 0 for the default.
 
-    Attributes
-    ----------
-    root : pathlib.Path
-        The workbook's folder.
-    parameters : dict
-        The scientific parameters of the notebook, written into each dataset.
+    The attribute ``root`` is the workbook's folder, ``parameters`` are those that say what to
+    compute; they are written into each dataset.
     """
 
     def __init__(self, notebook, values):
-        self.root = root = project_root()
+        self.root = root = files.project_root()
         self.notebook = notebook
         self.scale = check_choice(values.get("scale", "quick"), "scale", ("quick", "paper"))
         self.output = Path(values.get("output") or root / "figures" / self.scale).resolve()
         self.cache = Path(values.get("cache") or root / ".cache" / "crossmem").resolve()
         self.workers = values.get("workers", 0)
-        names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb") or _plain_names(values)
+        names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb")
         self.parameters = {n: values[n] for n in names if n in values and n not in OPTIONS}
         self._claims, self._assumptions = {}, []
 
@@ -80,9 +75,7 @@ class Run:
         """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""
         _refuse_rendering("run.save")
         parameters = {"notebook": self.notebook, "scale": self.scale, **self.parameters}
-        seed = self.parameters.get("seed")
-        path = self.output / f"{name}.nc"
-        save(describe(dataset, **meanings), path, parameters=parameters, seed=seed)
+        files.save(describe(dataset, **meanings), self.output / f"{name}.nc", parameters)
 
     def open(self, name):
         """Open the dataset ``<name>.nc`` of this run."""
@@ -95,21 +88,25 @@ class Run:
         notebook stays small. At the quick scale that figure is shown below the quick one. `alt`
         says in words what it shows; a line break in it counts as a space.
         """
-        path, paper = self.output / f"{name}.png", project_root() / "figures" / "paper"
-        stamp(figure, self.scale)
-        save_figure(figure, path, alt=" ".join(alt.split()))
+        path, paper = self.output / f"{name}.png", self.root / "figures" / "paper" / f"{name}.png"
+        alt = " ".join(alt.split())
+        stamp = {"x": 0.995, "ha": "right", "fontsize": 5.5, "color": NEUTRAL}
+        figure.supxlabel(f"{self.scale} scale", **stamp)  # layout makes room
+        files.save_figure(figure, path, alt=alt)
         plt.close(figure)  # or Jupyter would draw it once more
-        if self.output == paper:
-            display(_link(path))
-            return
-        display(_image(path))
-        if self.scale == "quick" and (paper / path.name).is_file():
-            display(Markdown("*The same at the paper scale, which the text describes:*"))
-            display(_link(paper / path.name))
+        if path != paper:
+            width = round(figure.get_figwidth() * INLINE_DPI)
+            display(Image(data=path.read_bytes(), alt=alt, width=width))
+            if self.scale == "paper" or not paper.is_file():
+                return
+            self.say("*The same at the paper scale, which the text describes:*")
+        with PIL.Image.open(paper) as image:
+            alt = re.sub(r"([][])", r"\\\1", image.info.get("Description", name))
+        self.say(f"![{alt}](../figures/paper/{name}.png)")  # works from the notebooks' folder
 
     def table(self, rows, *, columns, formats=None):
         """Show a Markdown table; see `crossmem.workbook.tables.markdown`."""
-        display(Markdown(tables.markdown(rows, columns, formats)))
+        self.say(tables.markdown(rows, columns, formats))
 
     def say(self, text):
         """Show a sentence of Markdown."""
@@ -117,12 +114,7 @@ class Run:
 
     def published(self, id):
         """The paper's side of a claim, a `Published`; its number is ``.published``."""
-        if id not in self._published:
-            raise ValueError(
-                f"params/claims.yaml has no claim {id!r} of {self.notebook}: did you mean "
-                f"{nearest(id, self._published)!r}?"
-            )
-        return self._published[id]
+        return self._published[check_choice(id, f"claim of {self.notebook}", self._published)]
 
     def claim(self, id, values, **given):
         """Set our side of a claim beside the paper's.
@@ -151,21 +143,20 @@ class Run:
     def ledger(self):
         """Show the claims of this run, and write its results file."""
         self._write()
-        display(Markdown(ledger.claims_table(self._claims.values(), notebooks="")))
+        self.say(ledger.claims_table(self._claims.values(), notebooks=""))
 
     def assumptions(self, **given):
         """Enter the notebook's rows of ``params/assumptions.yaml`` into its results file.
 
         `given` is what they name in braces, beside the parameters of the notebook.
         """
-        path = project_root() / "params" / "assumptions.yaml"
-        given = self.parameters | given
+        path, given = self.root / "params" / "assumptions.yaml", self.parameters | given
         self._assumptions = claims.read_assumptions(path, self.notebook, given)
         self._write()
 
     @cached_property
     def _published(self):
-        found = claims.read_published(project_root() / "params" / "claims.yaml")
+        found = claims.read_published(self.root / "params" / "claims.yaml")
         return {id: entry for id, entry in found.items() if entry.notebook == self.notebook}
 
     def _write(self):
@@ -174,20 +165,11 @@ class Run:
 
 
 def _parameter_names(notebook):
-    """The names assigned in a notebook's cell tagged "parameters"; none if there is no notebook."""
-    if not notebook.is_file():
-        return []
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if "parameters" in cell["metadata"].get("tags", []):
-            body = ast.parse("".join(cell["source"])).body
-            assigned = [target for node in body for target in getattr(node, "targets", [])]
-            return [target.id for target in assigned if isinstance(target, ast.Name)]
-    return []
-
-
-def _plain_names(values):
-    plain = str, int, float, list
-    return [n for n, v in values.items() if isinstance(v, plain) and n[0] != "_" and n != "In"]
+    """The names assigned in a notebook's cell tagged "parameters"."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    body = ast.parse("\n".join("".join(cell["source"]) for cell in tagged)).body
+    return [node.targets[0].id for node in body if isinstance(node, ast.Assign)]
 
 
 def _refuse_rendering(call):
@@ -196,21 +178,3 @@ def _refuse_rendering(call):
             f"{call} computes, but this notebook is only rendered from its datasets: tag this cell "
             "compute"
         )
-
-
-def _link(path):
-    """A figure of the paper scale as a link that works from the folder of the notebooks."""
-    alt = _described(path).replace("[", r"\[").replace("]", r"\]")
-    return Markdown(f"![{alt}](../figures/paper/{path.name})")
-
-
-def _described(path):
-    with PIL.Image.open(path) as image:
-        return image.info.get("Description", path.stem)
-
-
-def _image(path):
-    """A written figure at the size of the inline figures, its description as alt text."""
-    with PIL.Image.open(path) as image:
-        inches = image.width / image.info["dpi"][0]
-    return Image(data=path.read_bytes(), alt=_described(path), width=round(inches * INLINE_DPI))

@@ -5,46 +5,28 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from crossmem.checks import nearest
+from crossmem.checks import check_choice
 
 
 def markdown(rows, columns, formats=None):
-    """A Markdown table.
+    """A Markdown table of rows, with one text or number for each of the columns.
 
-    Parameters
-    ----------
-    rows : iterable of sequences of str or numbers
-        One value per column; None and NaN are shown as a dash.
-    columns : sequence of str
-        The heads.
-    formats : dict of str to str, optional
-        Format of the numbers of a column, such as ``{"ratio": ".2f"}``; by default whole numbers
-        are written in full and others with three significant digits.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If a row is too long or too short, or a format belongs to no column.
+    None and NaN are shown as a dash. `formats` are those of the numbers by column, such as
+    ``{"ratio": ".2f"}``; by default whole numbers are written in full and others with three
+    significant digits.
     """
-    rows, formats = [list(row) for row in rows], formats or {}
+    formats = formats or {}
     for name in formats:
-        if name not in columns:
-            raise ValueError(
-                f"no column {name!r} to format: did you mean {nearest(name, columns)!r}?"
-            )
-    for row in rows:
+        check_choice(name, "column", columns)
+    lines = [columns, ["---"] * len(columns)]
+    for row in map(list, rows):
         if len(row) != len(columns):
             raise ValueError(
                 f"the row {row} has {len(row)} cells: give {len(columns)}, one a column"
             )
-    forms = [formats.get(column) for column in columns]
-    cells = [[text(cell, form) for cell, form in zip(row, forms, strict=True)] for row in rows]
-    lines = [columns, ["---"] * len(columns), *cells]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+        cells = zip(row, columns, strict=True)
+        lines.append([text(cell, formats.get(column)) for cell, column in cells])
+    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
 
 
 def text(value, form=None):

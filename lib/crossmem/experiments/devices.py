@@ -33,10 +33,7 @@ def programmed_states(*, levels, points, seed):
     device, rng = DeviceModel(), generator(seed, "states")
     conductance = device.write_and_verify(levels, 0.0, rng).conductance
     voltage = np.linspace(-device.read_voltage, device.read_voltage, points)
-    axes = {
-        "level": (levels, "µS", "target conductance"),
-        "bias": (voltage, "V", "read voltage"),
-    }
+    axes = {"level": (levels, "µS", "target conductance"), "bias": (voltage, "V", "read voltage")}
     current = device.iv_linear(conductance, voltage, rng)
     return {
         "current": labelled(current, "µA", "current", **axes),
@@ -74,10 +71,7 @@ def fault_scan(*, neurons, stuck_off, stuck_on, seed):
     faults = crossbar.characterize()
     found = np.where(faults.stuck_off, 1, np.where(faults.stuck_on, 2, 0))
     counts = np.bincount(3 * state.ravel() + found.ravel(), minlength=9).reshape(3, 3)
-    axes = {
-        "true": (STATES, "1", "state of the device"),
-        "found": (STATES, "1", "state according to the scan"),
-    }
+    axes = {"true": (STATES, "1", "true state"), "found": (STATES, "1", "state found by the scan")}
     return {
         "confusion": labelled(counts, "devices", "devices by true and found state", **axes),
         "reads": quantity(faults.reads / crossbar.devices, "1", "reads per device"),
@@ -116,13 +110,13 @@ def programming_error(*, neurons, weights, seed):
     by_level = binned_statistic(target, pulses, "mean", levels).statistic
     error_axis = (edges[:-1] + 0.5, "µS", "read-out minus target")
     level_axis = (levels[:-1] + levels[1] / 2, "µS", "target conductance")
-    lost = quantity((error * untouched).mean(), "µS", "part of the mean error that these make")
+    lost = (error * untouched).mean()
     return {
         "mean": quantity(error.mean(), "µS", "mean programming error"),
         "deviation": quantity(error.std(), "µS", "standard deviation of the error"),
         "deviation_of_all": quantity(missed.std(), "µS", "the same, devices left off included"),
         "untouched": quantity(untouched.mean(), "1", "share of devices that got no pulse"),
-        "mean_of_untouched": lost,
+        "mean_of_untouched": quantity(lost, "µS", "part of the mean error that these make"),
         "mean_pulses": quantity(pulses.mean(), "1", "pulses per device"),
         "devices": labelled(np.histogram(error, edges)[0], "devices", "devices", error=error_axis),
         "pulses": labelled(by_level, "1", "pulses per device", level=level_axis),

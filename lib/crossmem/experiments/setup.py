@@ -104,9 +104,8 @@ class Setup:
         """Refuse values that exclude each other, or would be ignored."""
         if self.noise if self.binary else self.flip_rate:
             raise ValueError(
-                f"flip_rate={self.flip_rate} and noise={self.noise} with "
-                f"activation={self.activation!r}: sign neurons take a flip_rate, tanh neurons a "
-                "noise"
+                f"flip_rate={self.flip_rate} and noise={self.noise} with activation="
+                f"{self.activation!r}: sign neurons take a flip_rate, tanh neurons a noise"
             )
         if self.rule != "adaptive" and (self.layers > 1 or not self.binary):
             raise ValueError(
@@ -115,9 +114,8 @@ class Setup:
             )
         if self.rule == "adaptive" and self.iterations % self.training.unroll:
             raise ValueError(
-                f"iterations={self.iterations} ends between two passes of the training, whose "
-                f"patterns come back every unroll={self.training.unroll} updates: use a multiple "
-                "of it"
+                f"iterations={self.iterations} ends between two passes of the training, which take "
+                f"unroll={self.training.unroll} updates each: use a multiple of it"
             )
 
     def at(self, **changes):

@@ -236,10 +236,7 @@ def recipe_costs(setup, *, recipes, seeds):
 
 
 def train_every_way(setup, recipes, stored):
-    """Memories trained by each recipe in each way, by (recipe, way), each with its seconds.
-
-    ``stored`` has the patterns (P, N) of each seed; all else is as in `recipe_costs`.
-    """
+    """Memories by (recipe, way), one for the patterns (P, N) of each seed, with their seconds."""
 
     def memories(name, kind=AdaptiveMemory):
         networks = setup.at(training=recipes[name])
@@ -299,10 +296,8 @@ def processor_costs(setup, charged, *, batch, repeats, watts):
     """
     limits, widths = [math.ceil(mean) for mean in charged.values], charged["width"].values.tolist()
     networks = [setup.at(layers=2, width=width) if width else setup for width in widths]
-    seconds = [
-        recall_seconds(network, batch=batch, most=most, repeats=repeats)
-        for network, most in zip(networks, limits, strict=True)
-    ]
+    measure = partial(recall_seconds, batch=batch, repeats=repeats)
+    seconds = [measure(own, most=most) for own, most in zip(networks, limits, strict=True)]
     cpu = xr.concat(seconds, charged["width"].variable).to_dataset(name="seconds")
     return describe(
         cpu.assign(energy=cpu["seconds"] * watts, iterations=("width", limits)),

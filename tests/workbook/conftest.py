@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from crossmem.workbook.cluster import local_cluster
+
 SOURCE = '''"""Experiments of the tests."""
 import os
 import time
@@ -102,6 +104,13 @@ def points(tmp_path_factory):
     sys.path.insert(0, str(folder))
     yield importlib.import_module("grid_points")
     sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def cluster(points):
+    pytest.importorskip("distributed", reason="Dask is optional")
+    with local_cluster(2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

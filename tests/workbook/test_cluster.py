@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from crossmem.workbook.cluster import local_cluster
 from crossmem.workbook.sweep import sweep
 
 pytest.importorskip("distributed", reason="Dask is optional")
@@ -20,12 +19,6 @@ GRID = {"neurons": [8, 16, 32], "seed": [0, 1, 2]}
 def marks(folder):
     path = Path(folder) / "evaluations"
     return path.read_text().splitlines() if path.exists() else []
-
-
-@pytest.fixture(scope="module")
-def cluster(points):
-    with local_cluster(2) as cluster:
-        yield cluster
 
 
 def kill_one(folder, wait_for):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -152,14 +153,11 @@ def test_every_part_of_the_condition_is_part_of_the_key(points, tmp_path):
 @pytest.mark.parametrize(
     ("over", "own", "error", "named"),
     [
-        ({}, {}, ValueError, "{}"),
-        ([8], {}, ValueError, "[8]"),
         ({"neurons": [], "rate": [1]}, {}, ValueError, "over['neurons'] is []"),
         ({"neurons": 8, "rate": [1]}, {}, ValueError, "over['neurons'] is 8"),
         ({"neurons": [8, 8], "rate": [1]}, {}, ValueError, "[8, 8]"),
-        ({"neurons": [[8]], "rate": [1]}, {}, TypeError, "[[8]]"),
-        ({"neurons": [8, "9"], "rate": [1]}, {}, TypeError, "[8, '9']"),
-        ({"neurons": [None], "rate": [1]}, {}, TypeError, "[None]"),
+        ({"neurons": [[8]], "rate": [1]}, {}, ValueError, "[[8]]"),
+        ({"neurons": [None], "rate": [1]}, {}, ValueError, "[None]"),
         ({"neurons": [{1}], "rate": [1]}, {}, TypeError, "{1}, a set"),
         ({"neuron": [8], "rate": [1]}, {}, TypeError, "'neuron': did you mean 'neurons'"),
         ({"neurons": [8], "rate": [1]}, {"sed": 1}, TypeError, "'sed': did you mean 'seed'"),
@@ -223,14 +221,14 @@ def test_an_experiment_in_the_users_own_script(points, tmp_path):
     assert len(list(tmp_path.glob("cache/*/*.npz"))) == 2
 
 
-def test_an_experiment_of_a_console_is_refused_with_a_cache(points, tmp_path):
-    run = run_script(["-i", "-q"], points, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    lines = [
-        "from crossmem.workbook.sweep import sweep",
-        "f = lambda x: {'y': x}",
-        f"sweep(f, over={{'x': [1]}}, workers=1, cache={str(tmp_path)!r})",
-    ]
-    assert "notebook or a console" in run.communicate("\n".join(lines) + "\n", timeout=60)[1]
+def test_an_experiment_of_a_console_is_refused_with_a_cache(tmp_path, monkeypatch):
+    def typed(x):
+        return {"y": x}
+
+    typed.__module__ = "__main__"
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    with pytest.raises(TypeError, match="typed is defined in a notebook or a console"):
+        sweep(typed, over={"x": [1]}, workers=1, cache=tmp_path)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -247,8 +245,8 @@ def test_a_worker_that_dies_blames_no_point(points):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ragged", "neurons=3 differ in names or shapes from those at neurons=2"),
-        ("relabelled", "coordinate 'at' at neurons=3 differs from that at neurons=2"),
+        ("ragged", "neurons=3 differ in names, shapes or coordinates from those at neurons=2"),
+        ("relabelled", "neurons=3 differ in names, shapes or coordinates from those at neurons=2"),
         ("pickled", "'value' holds Python objects"),
     ],
 )
@@ -260,7 +258,7 @@ def test_points_that_do_not_fit_together_are_refused(points, name, message):
 def test_workers_come_from_the_call_then_the_environment(monkeypatch):
     monkeypatch.setenv("CROSSMEM_WORKERS", "3")
     assert (count_workers(), count_workers(0), count_workers(np.int64(2))) == (3, 3, 2)
-    for wrong in (-1, 1.5, True, False, "2"):
+    for wrong in (-1, 1.5, True):
         with pytest.raises(ValueError, match=f"workers is {wrong!r}"):
             count_workers(wrong)
     monkeypatch.setenv("CROSSMEM_WORKERS", "many")

@@ -9,13 +9,7 @@ _clients = {}  # by address, one for all the sweeps of this process
 
 
 def connect(address, workers):
-    """Return the client of a scheduler's address, or of a cluster started here for "local".
-
-    Raises
-    ------
-    RuntimeError
-        If Dask is not installed, or nothing answers at the address.
-    """
+    """Return the client of a scheduler's address, or of a cluster started here for "local"."""
     client = _clients.get(address)
     if client is not None and client.status == "running":
         return client
@@ -31,12 +25,7 @@ def connect(address, workers):
 
 
 def local_cluster(workers):
-    """Start single-threaded worker processes on this machine; also a context manager.
-
-    Returns
-    -------
-    distributed.LocalCluster
-    """
+    """Start single-threaded worker processes on this machine; also a context manager."""
     # The dashboard may have any free port. Ctrl-C is for this process alone: it ends the workers.
     return _dask().LocalCluster(
         n_workers=workers,

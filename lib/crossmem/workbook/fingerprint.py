@@ -32,28 +32,14 @@ _loaded = {}  # path of a local module: its source when this process executed it
 def fingerprint(modules):
     """Digest of each local module that these modules need, and the numerical packages' versions.
 
-    Parameters
-    ----------
-    modules : iterable of str
-        Names of modules, such as that of an experiment.
-
-    Returns
-    -------
-    dict of str to str
-        Comments and docstrings are left out of a digest.
+    Takes and returns names; comments and docstrings are left out of a digest.
     """
     found = {name: _digest(path) for name, path in sorted(_dependencies(modules).items())}
     return found | {name: _version(name) for name in NUMERICAL}
 
 
 def check_unedited(modules):
-    """Refuse to go on if a module has another source on the disk than this process runs.
-
-    Raises
-    ------
-    RuntimeError
-        The message names the module.
-    """
+    """Refuse to go on if a module has another source on the disk than this process runs."""
     for name, path in _dependencies(modules).items():
         try:
             is_current = path not in _loaded or _syntax(_loaded[path]) == _syntax(_read(path))
@@ -70,17 +56,11 @@ def check_worker(expected):
     """Refuse to compute in a worker that runs another source than the process that asks.
 
     The script that asks is not compared: its functions travel with the task.
-
-    Raises
-    ------
-    RuntimeError
-        The message names the module.
     """
-    for name, digest in expected.items():
-        if name == "__main__":
-            continue
-        path = None if name in NUMERICAL else _find(name)[0]
-        if digest != (_version(name) if name in NUMERICAL else path and _digest(path)):
+    for name in expected.keys() - {"__main__"}:
+        path = source_file(name)
+        held = _version(name) if name in NUMERICAL else path and _digest(path)
+        if held != expected[name]:
             raise RuntimeError(
                 f"a worker holds another version of {name}: restart the kernel or the cluster"
             )
@@ -97,40 +77,37 @@ def _dependencies(modules):
     @functools.cache
     def may_be_local(top):
         path, folders = _find(top)
-        return _is_local(path) if path else bool(folders) or top in sys.modules
+        return _is_local(path) if path else bool(folders)
 
     found, seen, waiting = {}, set(), set(modules)
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        path = _find(name)[0] if may_be_local(name.partition(".")[0]) else None
+    while waiting := waiting - seen:
+        seen.add(name := waiting.pop())
+        path = source_file(name) if may_be_local(name.partition(".")[0]) else None
         if path and _is_local(path):
             found[name] = path
             if path.endswith(".py"):
-                waiting |= _imports(_source(path), _package(name, path)) - seen
+                waiting |= _imports(_source(path), _package(name, path))
             # A package of this library only lists names; one of the user's may do anything.
-            if not Path(path).is_relative_to(PACKAGE) and (parent := name.rpartition(".")[0]):
-                waiting |= {parent} - seen
+            if not Path(path).is_relative_to(PACKAGE):
+                waiting.add(name.rpartition(".")[0])
     return found
 
 
 def _find(name):
     """Path of a module's file, or None, and its folders if it is a package; imports nothing."""
+    path, folders = None, ()
     if name in sys.modules:
         path = getattr(sys.modules[name], "__file__", None)
-        return path and os.path.abspath(path), [*getattr(sys.modules[name], "__path__", ())]
-    parent, _, last = name.rpartition(".")
-    above, spec = _find(parent)[1] if parent else sys.path, None
-    with contextlib.suppress(ImportError, ValueError, AttributeError):
-        if parent:
-            spec = importlib.machinery.PathFinder.find_spec(name, above) if above else None
-        else:
-            spec = importlib.util.find_spec(name)
-    if spec is None or spec.submodule_search_locations is None:
-        folders = []
+        folders = getattr(sys.modules[name], "__path__", ())
     else:
-        folders = [folder for base in above if os.path.isdir(folder := os.path.join(base, last))]
-    return (os.path.abspath(spec.origin) if spec and spec.has_location else None), folders
+        parent, _, last = name.rpartition(".")
+        with contextlib.suppress(ImportError, ValueError):  # it may be no name of a module
+            finder = importlib.machinery.PathFinder
+            above = parent and _find(parent)[1]
+            spec = finder.find_spec(last, above) if parent else importlib.util.find_spec(name)
+            path = spec.origin if spec and spec.has_location else None
+            folders = spec.submodule_search_locations if spec else ()
+    return path and os.path.abspath(path), list(folders or ())
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -147,9 +124,8 @@ _version = functools.cache(importlib.metadata.version)  # a slow one
 def _package(name, path):
     """Package against which a module's relative imports are resolved."""
     known = getattr(sys.modules.get(name), "__package__", None)
-    if known is not None:
-        return known
-    return name if Path(path).stem == "__init__" else name.rpartition(".")[0]
+    own = name if Path(path).stem == "__init__" else name.rpartition(".")[0]
+    return own if known is None else known
 
 
 @functools.lru_cache(maxsize=1000)
@@ -220,6 +196,7 @@ def _parse(source):
 
 
 def _remember(path):
+    """Keep the source of a local module as it is now."""
     path = os.path.abspath(path)
     if path.endswith(".py") and _is_local(path):
         with contextlib.suppress(OSError, UnicodeDecodeError, SyntaxError):
@@ -227,7 +204,6 @@ def _remember(path):
 
 
 def _audit(event, arguments):
-    """Keep the source of each local module that is executed from now on."""
     if event == "exec" and getattr(arguments[0], "co_name", "") == "<module>":
         _remember(arguments[0].co_filename)
 
@@ -239,27 +215,21 @@ def _was_edited(module):
     of the source.
     """
     cached = getattr(module.__spec__, "cached", None) or ""
-    with contextlib.suppress(OSError):
-        head = Path(cached).read_bytes()[:16]
-        is_kept = not sys.dont_write_bytecode and os.access(Path(cached).parent, os.W_OK)
-        if is_kept and len(head) == 16 and not any(head[4:8]):
-            on_disk = os.stat(module.__file__)
-            now = int(on_disk.st_mtime) & 0xFFFFFFFF, on_disk.st_size & 0xFFFFFFFF
-            return now != struct.unpack("<II", head[8:])
+    is_plain = (
+        type(getattr(module.__spec__, "loader", None)) is importlib.machinery.SourceFileLoader
+    )
+    if sys.dont_write_bytecode or not (is_plain and os.access(os.path.dirname(cached), os.W_OK)):
+        return False
+    with contextlib.suppress(OSError, struct.error):
+        by_hash, *then = struct.unpack("<4xIII", Path(cached).read_bytes()[:16])
+        now = os.stat(module.__file__)
+        return not by_hash and then != [int(now.st_mtime) % 2**32, now.st_size % 2**32]
     return False
 
 
-def _start():
-    sys.addaudithook(_audit)
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str):
-            _remember(path)
-            plain = (
-                type(getattr(module, "__loader__", None)) is importlib.machinery.SourceFileLoader
-            )
-            if os.path.abspath(path) in _loaded and plain and _was_edited(module):
-                _loaded[os.path.abspath(path)] = _EDITED
-
-
-_start()
+sys.addaudithook(_audit)
+for _module in list(sys.modules.values()):
+    if isinstance(_path := getattr(_module, "__file__", None), str):
+        _remember(_path)
+        if os.path.abspath(_path) in _loaded and _was_edited(_module):
+            _loaded[os.path.abspath(_path)] = _EDITED

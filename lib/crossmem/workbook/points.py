@@ -25,19 +25,9 @@ class Point:
 
 
 def encode(result, seconds):
-    """Turn the results of one point into the bytes that travel and that are kept.
+    """Turn the results of one point, computed in `seconds`, into the bytes that are kept.
 
-    Parameters
-    ----------
-    result : xarray.Dataset or dict
-        See `crossmem.workbook.sweep.sweep`.
-    seconds : float
-        How long they took to compute, in s.
-
-    Raises
-    ------
-    TypeError
-        If a variable holds Python objects: no pickle is ever written.
+    A variable of Python objects is a TypeError: no pickle is ever written.
     """
     dataset = result if isinstance(result, xr.Dataset) else xr.Dataset(result)
     for name, variable in dataset.variables.items():
@@ -70,16 +60,9 @@ def decode(content):
 
 
 class PointStore:
-    """Folder of finished points.
+    """Folder of finished points, one below `cache` for each experiment's full name.
 
-    Parameters
-    ----------
-    cache : path
-        Each experiment has a folder of its own there.
-    name : str
-        The experiment's full name.
-    sources : dict
-        Its `crossmem.workbook.fingerprint.fingerprint`.
+    `sources` is the experiment's `crossmem.workbook.fingerprint.fingerprint`.
     """
 
     def __init__(self, cache, name, sources):
@@ -94,10 +77,7 @@ class PointStore:
     def read(self, values):
         """Return a finished point, or None if it is missing or damaged (each array has a CRC).
 
-        Raises
-        ------
-        OSError
-            If the file is there but cannot be read, for want of permission for example.
+        A file that is there but cannot be read, for want of permission for example, is an OSError.
         """
         path = self.path(values)
         try:
@@ -124,13 +104,7 @@ class PointStore:
 
 
 def check_writable(folder):
-    """Learn before the work, rather than after it, that nothing can be written to a folder.
-
-    Raises
-    ------
-    OSError
-        The message names the folder.
-    """
+    """Learn before the work that nothing can be written to a folder; the OSError names it."""
     probe = Path(folder) / "probe.tmp"
     write_atomically(probe, b"")
     probe.unlink(missing_ok=True)
@@ -139,16 +113,7 @@ def check_writable(folder):
 def plain(value, where):
     """Return a value with lists for tuples and arrays; frozen dataclasses stay as they are.
 
-    Parameters
-    ----------
-    value
-    where : str
-        Names the value in the error.
-
-    Raises
-    ------
-    TypeError
-        For what is no number, string, list, dictionary or frozen dataclass.
+    Anything but these, numbers, strings and dictionaries is a TypeError, which says `where`.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
@@ -174,9 +139,13 @@ def is_frozen(value):
     )
 
 
+def members(value):
+    """Fields of a dataclass by name."""
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
 def _to_json(value):
     """A frozen dataclass or an array as JSON can hold it."""
     if is_frozen(value):
-        named = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return [type(value).__module__, type(value).__qualname__, named]
+        return [type(value).__module__, type(value).__qualname__, members(value)]
     return plain(value, "a finished point")

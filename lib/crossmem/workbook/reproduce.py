@@ -10,7 +10,6 @@ import math
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import nbformat
@@ -31,13 +30,7 @@ ALONE = "07"
 
 
 def main(arguments=None):
-    """Run the command.
-
-    Returns
-    -------
-    int
-        0; 1 if a notebook failed; 2 if the request was wrong; 130 if it was interrupted.
-    """
+    """Run the command: 0; 1 if a notebook failed; 2 for a wrong request; 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
         with _interruptible():
@@ -79,15 +72,7 @@ def _main(options):
 def plan(options):
     """Choose the notebooks and check their parameters, before any of them runs.
 
-    Returns
-    -------
-    list of (pathlib.Path, dict)
-        Each notebook with what differs from its own parameters.
-
-    Raises
-    ------
-    ValueError
-        If a notebook or a parameter is unknown, or a value is of the wrong type.
+    Returns pairs of a notebook's path and what differs from its own parameters.
     """
     root = project_root()
     options.output = (options.output or root / "figures" / options.scale).resolve()
@@ -105,9 +90,9 @@ def plan(options):
         files = {path.stem: path for path in sorted(folder.resolve().glob("*.yaml"))}
         if not files:
             raise ValueError(f"{folder} holds no parameter files: give a folder of .yaml files")
-    for name, path in files.items():
-        if name not in notebooks:
-            raise ValueError(f"{path} has no notebook: did you mean {nearest(name, notebooks)!r}?")
+    if unknown := [name for name in files if name not in notebooks]:
+        close = nearest(unknown[0], notebooks)
+        raise ValueError(f"{files[unknown[0]]} has no notebook: did you mean {close!r}?")
     return [
         (notebooks[name], read_parameters(notebooks[name], files.get(name)) | given)
         for name in _choose(notebooks, options.only)
@@ -115,26 +100,16 @@ def plan(options):
 
 
 def read_parameters(notebook, file=None):
-    """Read a notebook's parameters from a YAML file and check them against the notebook.
+    """Read what differs from a notebook's own parameters and check it against the notebook.
 
-    Parameters
-    ----------
-    notebook : pathlib.Path
-    file : pathlib.Path, optional
-        Holds what differs from the notebook's own values; by default nothing does.
-
-    Raises
-    ------
-    ValueError
-        If a name is not in the notebook's cell tagged "parameters" or stands twice in the file, or
-        a value is not of the type that stands in the cell.
+    A name must be in the notebook's cell tagged "parameters" and stand once in the YAML file, with
+    a value of the type that stands in the cell.
     """
     known = _own_parameters(notebook)
-    for name in OPTIONS:
-        if name not in known:
-            raise ValueError(
-                f"the cell tagged 'parameters' of {notebook.name} lacks {name!r}: add it"
-            )
+    if missing := [name for name in OPTIONS if name not in known]:
+        raise ValueError(
+            f"the cell tagged 'parameters' of {notebook.name} lacks {missing[0]!r}: add it"
+        )
     given = _read_yaml(file) if file else {}
     for name, value in given.items():
         if name not in known:
@@ -170,17 +145,14 @@ def run_all(jobs, environment, side_by_side):
 @contextlib.contextmanager
 def _interruptible():
     """Let SIGTERM and SIGHUP (the terminal is gone) interrupt as Ctrl-C does, each once."""
-    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-    before = {n: signal.getsignal(n) for n in numbers if n is not None}
-    before = {n: handler for n, handler in before.items() if handler is not signal.SIG_IGN}
+    numbers = {getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")} - {None}
+    before = {n: old for n in numbers if (old := signal.getsignal(n)) is not signal.SIG_IGN}
 
     def interrupt(*_):
         for number in before:
             signal.signal(number, signal.SIG_IGN)  # what follows is short and shall end
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
-        before = {}
     for number in before:
         signal.signal(number, interrupt)
     try:
@@ -229,11 +201,10 @@ def _parser():
 def _choose(names, only):
     """Return the names whose number was asked for, all of them by default."""
     numbers = {name.split("_")[0]: name for name in names}
-    for number in only or ():
-        if number not in numbers:
-            raise ValueError(
-                f"there is no notebook {number!r}: choose from {', '.join(sorted(numbers))}"
-            )
+    if unknown := set(only or ()) - numbers.keys():
+        raise ValueError(
+            f"there is no notebook {min(unknown)!r}: choose from {', '.join(sorted(numbers))}"
+        )
     return [name for number, name in sorted(numbers.items()) if not only or number in only]
 
 
@@ -275,21 +246,19 @@ class _Loader(yaml.SafeLoader):
 
 def _check_type(name, value, expected, file):
     """Compare a value with the notebook's own."""
-    if not all(_is_plain(item) for item in (value if isinstance(value, list) else [value])):
-        raise ValueError(
-            f"parameter {name!r} in {file} is {value!r}: give a finite number, a string, true or "
-            "false, or a flat list of these"
-        )
+    for item in value if isinstance(value, list) else [value]:
+        is_number = isinstance(item, int | float) and math.isfinite(item)
+        if not is_number and not isinstance(item, str):
+            raise ValueError(
+                f"parameter {name!r} in {file} is {value!r}: give a finite number, a string, true "
+                "or false, or a flat list of these"
+            )
     if not _fits(value, expected):
         # The common case: YAML takes a number without a point, such as 1e-3, for a string.
         raise ValueError(
             f"parameter {name!r} in {file} is {value!r}, but must be of the same type as the "
             f"notebook's own {expected!r}: change it (a small number needs a point, as 1.0e-3)"
         )
-
-
-def _is_plain(value):
-    return type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
 
 
 def _fits(value, expected):

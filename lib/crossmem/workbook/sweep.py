@@ -18,11 +18,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from joblib.externals.loky.backend.reduction import dumps
 
 from crossmem.checks import nearest
 from crossmem.workbook.fingerprint import check_unedited, check_worker, fingerprint, source_file
-from crossmem.workbook.points import PointStore, check_writable, decode, encode, is_frozen, plain
+from crossmem.workbook.points import (
+    PointStore,
+    check_writable,
+    decode,
+    encode,
+    is_frozen,
+    members,
+    plain,
+)
 from crossmem.workbook.workers import count_workers, finished, one_thread, opened_pool, progress
 
 
@@ -89,8 +96,8 @@ def sweep(
 
     found = {i: point for i, call in enumerate(calls) if store and (point := store.read(call.key))}
     missing = {i: functools.partial(task, call) for i, call in enumerate(calls) if i not in found}
-    if missing:
-        _check_work(missing, store, apart)
+    if missing and store:
+        check_writable(store.folder)
     with (
         opened_pool(workers, executor, len(missing)) as pool,
         progress(len(calls), len(found), label or name) as bar,
@@ -143,18 +150,13 @@ class _Task:
 
 def _check_grid(over):
     """Return the grid in plain values, if it is one."""
-    if not isinstance(over, dict) or not over:
-        raise ValueError(f"over is {over!r}: give a dictionary of names and lists of values")
     over = {name: plain(values, f"over[{name!r}]") for name, values in over.items()}
     for name, values in over.items():
-        if not isinstance(values, list) or not values:
-            raise ValueError(f"over[{name!r}] is {values!r}: give a list of at least one value")
-        if not all(isinstance(value, str | bool | int | float) for value in values):
-            raise TypeError(f"over[{name!r}] is {values!r}: each value must be a single scalar")
-        if len(set(values)) < len(values):
-            raise ValueError(f"over[{name!r}] is {values!r}: list each value once")
-        if len({isinstance(value, str) for value in values}) > 1:
-            raise TypeError(f"over[{name!r}] is {values!r}: give strings or numbers, not both")
+        scalar = isinstance(values, list) and all(isinstance(v, str | int | float) for v in values)
+        if not scalar or not 0 < len(set(values)) == len(values):
+            raise ValueError(
+                f"over[{name!r}] is {values!r}: give a list of numbers or strings, each once"
+            )
     return over
 
 
@@ -169,8 +171,7 @@ def _plan(function, setup, over, own):
         try:
             calls.append(replace(call, setup=setup.at(**changes)) if changes else call)
         except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"there is no setup at {call}: {error}") from error
+            raise type(error)(f"there is no setup at {call}: {error}") from error
     return calls
 
 
@@ -185,17 +186,15 @@ def _check_names(function, setup, over, own):
             )
         known = list(_fields(setup))
     parameters = dict(list(inspect.signature(function).parameters.items())[setup is not None :])
-    for given in [*over, *own]:
-        if given in own and given in known and given not in parameters:
+    for given in {**over, **own}:
+        if given not in parameters and given in own and given in known:
             raise TypeError(f"{given!r} belongs to the setup: pass setup.at({given}=...)")
         if given not in parameters and given not in known:
             close = nearest(given, [*parameters, *(known if given in over else ())])
             raise TypeError(f"{name} has no parameter {given!r}: did you mean {close!r}?")
     for needed, parameter in parameters.items():
         if parameter.default is parameter.empty and needed not in {**over, **own}:
-            raise TypeError(
-                f"{name} needs {needed!r}: name its values in over, or pass {needed}=..."
-            )
+            raise TypeError(f"{name} needs {needed!r}: add it to over, or pass {needed}=...")
     if both := over.keys() & own.keys():
         raise ValueError(f"{sorted(both)} is in over and outside it: keep it in one place")
     return parameters.keys()
@@ -203,10 +202,9 @@ def _check_names(function, setup, over, own):
 
 def _fields(setup):
     """Names of the fields of a dataclass and of the dataclasses within."""
-    for field in dataclasses.fields(setup):
-        yield field.name
-        if dataclasses.is_dataclass(getattr(setup, field.name)):
-            yield from _fields(getattr(setup, field.name))
+    for name, value in members(setup).items():
+        yield name
+        yield from _fields(value) if dataclasses.is_dataclass(value) else ()
 
 
 def _sources(function, values, cache, apart):
@@ -226,15 +224,12 @@ def _check_followed(function):
     """Refuse a function whose source a cache cannot follow."""
     file, code = source_file(_module(function)), getattr(inspect.unwrap(function), "__code__", None)
     elsewhere = code and file and os.path.basename(code.co_filename) != os.path.basename(file)
-    if _module(function) == "__main__" and (not file or elsewhere):
+    in_console = _module(function) == "__main__" and (not file or elsewhere)
+    if in_console or not file or not _is_named(function):
+        place = "defined in a notebook or a console" if in_console else "not at the top level"
         raise TypeError(
-            f"{_name(function)} is defined in a notebook or a console, whose source a cache cannot "
-            "follow: move it into a module, or pass no cache"
-        )
-    if not file or not _is_named(function):
-        raise TypeError(
-            f"{_name(function)} is not at the top level of a module, where a cache could follow "
-            "it: define it there (or import it again), or pass no cache"
+            f"{_name(function)} is {place}, where a cache cannot follow its source: define it at "
+            "the top level of a module (or import it again), or pass no cache"
         )
 
 
@@ -252,27 +247,10 @@ def _modules_of_names(function):
 
 def _types(value):
     """Modules of the dataclasses within a value."""
-    if isinstance(value, list | dict):
-        inner = value.values() if isinstance(value, dict) else value
-        return set().union(*map(_types, inner))
-    if not dataclasses.is_dataclass(value):
-        return set()
-    inner = (getattr(value, field.name) for field in dataclasses.fields(value))
-    return {type(value).__module__}.union(*map(_types, inner))
-
-
-def _check_work(missing, store, apart):
-    """Learn before the work that a result cannot be kept, or that a task cannot travel."""
-    if store:
-        check_writable(store.folder)
-    try:
-        if apart:
-            dumps(next(iter(missing.values())))
-    except Exception as error:
-        raise TypeError(
-            f"the experiment cannot travel to a worker ({error}): define it at the top level of a "
-            "module, or pass workers=1"
-        ) from error
+    if dataclasses.is_dataclass(value):
+        return {type(value).__module__}.union(*map(_types, members(value).values()))
+    inner = value.values() if isinstance(value, dict) else value
+    return set().union(*map(_types, inner)) if isinstance(value, dict | list) else set()
 
 
 def _collect(get, name, call):
@@ -293,17 +271,12 @@ def _assemble(over, calls, points):
     first, inner = points[0], {name: points[0].variables[name] for name in points[0].coordinates}
     shapes = {name: variable.sizes for name, variable in first.variables.items()}
     for call, point in zip(calls, points, strict=True):
-        if {name: variable.sizes for name, variable in point.variables.items()} != shapes:
+        same = {name: variable.sizes for name, variable in point.variables.items()} == shapes
+        if not same or any(not point.variables[n].equals(v) for n, v in inner.items()):
             raise ValueError(
-                f"the results at {call} differ in names or shapes from those at {calls[0]}: "
-                "return the same variables, padded to the same lengths, at every point"
+                f"the results at {call} differ in names, shapes or coordinates from those at "
+                f"{calls[0]}: return the same at every point, padded to the same lengths"
             )
-        for name, values in inner.items():
-            if not point.variables[name].equals(values):
-                raise ValueError(
-                    f"the coordinate {name!r} at {call} differs from that at {calls[0]}: return "
-                    "the same labels at every point"
-                )
     size = [len(values) for values in over.values()]
     stacked = {}
     for name, variable in first.variables.items():

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import operator
 import os
 import pickle
 import sys
@@ -22,21 +21,9 @@ _limits = []  # one entry per computation in progress; the first one restores th
 
 
 def count_workers(workers=None):
-    """Return the number of worker processes: as asked, else CROSSMEM_WORKERS, else all.
-
-    Raises
-    ------
-    ValueError
-        If the number is not a whole number of at least 1 (None and 0 mean "not asked").
-    """
-    asked = workers
-    if workers is None or (workers == 0 and workers is not False):
-        text = os.environ.get("CROSSMEM_WORKERS") or str(joblib.cpu_count())
-        asked = int(text) if text.isdecimal() else text
-    try:
-        number = 0 if isinstance(asked, bool) else operator.index(asked)
-    except TypeError:
-        number = 0
+    """Return the number of worker processes: as asked, else CROSSMEM_WORKERS, else all."""
+    asked = workers or os.environ.get("CROSSMEM_WORKERS") or joblib.cpu_count()
+    number = int(asked) if str(asked).isdecimal() else 0
     if number < 1:
         raise ValueError(
             f"workers is {asked!r}, but must be a whole number of at least 1: pass workers=1, "
@@ -49,14 +36,8 @@ def count_workers(workers=None):
 def opened_pool(workers, executor, points):
     """Yield an object with ``submit``, or None to compute in this process.
 
-    Parameters
-    ----------
-    workers : int
-        Processes of this machine.
-    executor : object with ``submit``, or None
-        Used instead; by default the cluster that CROSSMEM_CLUSTER names, if it does.
-    points : int
-        How many points there are to compute.
+    It is the given executor, else the cluster that CROSSMEM_CLUSTER names, if it names one, else
+    `workers` processes of this machine, where there are several `points` to compute.
     """
     address = os.environ.get("CROSSMEM_CLUSTER")
     if points and executor is None and address:
@@ -82,13 +63,8 @@ def opened_pool(workers, executor, points):
 def finished(pool, tasks):
     """Yield (index, function that returns or raises the result) as tasks finish.
 
-    Parameters
-    ----------
-    pool : object with ``submit``, or None
-        See `opened_pool`.
-    tasks : dict of int to callable
-        The last ones start first: grids ascend in size as a rule, and no worker shall be left over
-        with a large point.
+    The last ones start first: grids ascend in size as a rule, and no worker shall be left over
+    with a large point.
     """
     if pool is None:
         yield from tasks.items()
@@ -147,13 +123,13 @@ def progress(total, done, label):
     stream, target = sys.stderr, os.environ.get("CROSSMEM_PROGRESS")
     with contextlib.suppress(OSError):
         stream = open(target, "a", encoding="utf-8") if target else stream  # noqa: SIM115
-    terminal, quiet = stream.isatty(), _Patient(stream)
+    terminal, own = stream.isatty(), stream is not sys.stderr
     bar = tqdm(
         total=total,
         initial=done,
         desc=label,
-        file=quiet,
-        disable=not terminal and stream is sys.stderr,
+        file=_Patient(stream),
+        disable=not (terminal or own),
         mininterval=0.2 if terminal else 1,
         bar_format="{desc}: {n_fmt}/{total_fmt} points, {elapsed} gone, {remaining} left",
     )
@@ -161,8 +137,9 @@ def progress(total, done, label):
         yield bar
     finally:
         bar.close()
-        if stream is not sys.stderr:
-            quiet.close()
+        with contextlib.suppress(OSError):
+            if own:
+                stream.close()
 
 
 class _Patient:
@@ -178,10 +155,6 @@ class _Patient:
 
     def flush(self):
         """Nothing to do: each text has been written."""
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.stream.close()
 
 
 def _leave_with(parent):

@@ -12,6 +12,7 @@ from crossmem.checks import (
     check_constants,
     check_count,
     check_even,
+    check_lengths,
     check_not_negative,
     check_positive,
     check_rate,
@@ -131,3 +132,11 @@ def test_constants_are_checked_alone_and_against_each_other():
             Model(**arguments)
     with pytest.raises(TypeError, match="spread is 'wide'"):
         Model(spread="wide")
+
+
+def test_lists_have_as_many_values_as_there_is_room_for():
+    check_lengths(1, 3, few=[1], many=[1, 2, 3])
+    with pytest.raises(ValueError, match="more has 4 values.*1 to 3"):
+        check_lengths(1, 3, few=[1], more=[1, 2, 3, 4])
+    with pytest.raises(ValueError, match="none has 0 values"):
+        check_lengths(1, 3, none=[])

@@ -122,6 +122,16 @@ def check_below(model, name, limit, share=1):
         )
 
 
+def check_lengths(least, most, **lists):
+    """Check that each list, by its name, has as many values as there is room for."""
+    for name, values in lists.items():
+        if not least <= len(values) <= most:
+            raise ValueError(
+                f"{name} has {len(values)} values, but there is room for {least} to {most}; "
+                "leave some out, or add some."
+            )
+
+
 def _number(value, name, fits, limits, example):
     if not isinstance(value, Real):
         raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")

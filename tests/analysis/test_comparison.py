@@ -142,3 +142,18 @@ def test_times_as_fast():
     )
     found = comparison.times_as_fast(seconds, recipe="a", way="loop")
     assert found.values.tolist() == [[1, 3]]
+
+
+def test_the_closest_value_is_taken():
+    assert comparison.closest([2, 5, 8], 4) == 5
+    assert comparison.closest([10.0], 1) == 10.0
+
+
+def test_entries_have_the_values_asked_for():
+    data = xr.Dataset({"cosine": ("chip", [1.0, 2, 3, 4]), "part": ("chip", ["a", "b", "b", "b"])})
+    data["bits"] = ("chip", [np.nan, 4, 8, np.nan])
+    assert comparison.entries(data, "chip", part="b")["cosine"].values.tolist() == [2, 3, 4]
+    assert comparison.entries(data, "chip", part="b", bits=8)["cosine"].values.tolist() == [3]
+    assert comparison.entries(data, "chip", bits=None)["cosine"].values.tolist() == [1, 4]
+    with pytest.raises(ValueError, match="part='c'"):
+        comparison.entries(data, "chip", part="c")

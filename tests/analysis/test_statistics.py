@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import xarray as xr
 
-from crossmem.analysis.statistics import crossing, growth, mean_interval
+from crossmem.analysis.statistics import crossing, growth, lifetime, mean_interval
 
 
 @pytest.fixture
@@ -133,3 +133,25 @@ def test_a_missing_value_is_never_averaged_away():
 def test_who_left_seeds_out_drops_them():
     capacity = held([10, 40], [[4.0, 17.0], [5.0, 20.0], [np.nan, np.nan]])
     assert growth(capacity.dropna("seed"), "neurons") == growth(capacity[:2], "neurons")
+
+
+# Lifetimes
+
+
+def test_a_lifetime_ends_where_the_loss_is_reached():
+    times = [1.0, 10.0, 100.0]
+    values = xr.DataArray(
+        [[0.9, 0.9], [0.9, 0.9], [0.7, 0.7]], {"time": times, "seed": [0, 1]}, ("time", "seed")
+    )
+    for found in lifetime(values, 0.1):
+        assert found == pytest.approx(10**1.5)
+    assert lifetime(values, 0.3) == (np.inf, np.inf, np.inf)
+
+
+def test_a_lifetime_is_surer_the_more_the_seeds_agree():
+    times, seeds = np.array([1.0, 10, 100]), np.linspace(-0.05, 0.05, 20)
+    values = 0.9 - 0.1 * np.log10(times)[:, None] * (1 + 10 * seeds)
+    values = xr.DataArray(values, {"time": times, "seed": range(20)}, ("time", "seed"))
+    middle, low, high = lifetime(values, 0.05)
+    assert 1 < low < middle < high < 100
+    assert middle == pytest.approx(10**0.5)

@@ -184,3 +184,26 @@ def test_tables_and_sentences_are_markdown(folder, shown):
     run.say("**Said.**")
     assert shown[0].data.endswith("| a | 0.50 |")
     assert shown[1].data == "**Said.**"
+
+
+def test_sweeps_of_several_cases_have_their_labels_in_the_order_given(folder):
+    run = started(workers=1)
+    cases = {
+        (load, kind): (Setup(n_patterns=count), {"factor": factor})
+        for load, count in (("light", 2), ("heavy", 3))
+        for kind, factor in (("b", 10), ("a", 100))
+    }
+    found = run.sweep_cases(("load", "kind"), patterns_of, cases, over={"seed": [5, 6]})
+    assert found["stored"].dims == ("load", "kind", "seed")
+    assert found["load"].values.tolist() == ["light", "heavy"]
+    assert found["kind"].values.tolist() == ["b", "a"]
+    assert found["stored"].sel(seed=6).values.tolist() == [[26, 206], [36, 306]]
+    assert found["load"].attrs["units"] == "1"
+
+
+def test_a_case_may_be_a_setup_alone(folder):
+    cases = {("few",): Setup(n_patterns=2), ("more",): Setup(n_patterns=3)}
+    found = started(workers=1).sweep_cases(
+        ("load",), patterns_of, cases, over={"seed": [5]}, factor=10
+    )
+    assert found["stored"].values.tolist() == [[25], [35]]

@@ -1,9 +1,22 @@
 """Tables are Markdown whatever stands in their cells."""
 
+import math
+
 import numpy as np
 import pytest
+import xarray as xr
 
-from crossmem.workbook.tables import interval, markdown, span, text
+from crossmem.workbook.tables import (
+    between,
+    change,
+    digits,
+    duration,
+    durations,
+    interval,
+    markdown,
+    span,
+    text,
+)
 
 
 def test_a_table_is_markdown():
@@ -58,3 +71,40 @@ def test_rows_and_formats_fit_the_columns():
         markdown([["a", 1]], ["name"])
     with pytest.raises(ValueError, match="'ration'.*'ratio'"):
         markdown([], ["ratio"], {"ration": ".2f"})
+
+
+def test_one_format_is_for_all_numbers_that_are_not_whole():
+    rows = [["a", 12, 0.12345, np.nan], ["b", np.int64(3), xr.DataArray(2.0), None]]
+    lines = markdown(rows, ["name", "P", "x", "y"], ".2f").splitlines()
+    assert lines[2:] == ["| a | 12 | 0.12 | – |", "| b | 3 | 2.00 | – |"]
+
+
+def test_a_format_may_be_a_function():
+    lines = markdown([[4733.2, "as it is"]], ["energy", "note"], {"energy": digits}).splitlines()
+    assert lines[2] == "| 4700 | as it is |"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.03149, "0.031"), (4733.2, "4700"), (0, "0"), (3.2e-5, "3.2e-05")]
+)
+def test_digits_are_significant_ones(value, shown):
+    assert digits(value) == shown
+
+
+def test_ends_and_changes_stand_in_parentheses():
+    assert between(xr.DataArray([0.29, 16.2, 1104.0]), "mJ") == "16 mJ (0.29 to 1100 mJ)"
+    assert change(0.0018, -0.0002, 0.0025) == "+0.0018 (-0.0002 to +0.0025)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(7e7, "2.2 years"), (1e5, "1.2 days"), (2160, "36 min"), (0.0026, "2.6 ms"), (2e-7, "0.2 µs")],
+)
+def test_times_are_in_the_unit_that_suits_them(seconds, shown):
+    assert duration(seconds) == shown
+
+
+def test_a_time_without_end_is_longer_than_the_longest_tried():
+    assert duration(math.inf, 1e8) == "more than 3.2 years"
+    assert durations(math.inf, math.inf, math.inf, 1e8) == "more than 3.2 years"
+    assert durations(120, 60, math.inf, 3600) == "2 min (1 min to more than 1 h)"

@@ -172,3 +172,22 @@ def log_slope(values, dim):
 def times_as_fast(seconds, **reference):
     """How many times as fast each entry is as the one at a place, such as ``way="PyTorch"``."""
     return seconds.sel(reference, drop=True) / seconds
+
+
+def closest(values, wanted):
+    """The value of a list that is closest to a wanted one."""
+    return min(values, key=lambda value: abs(value - wanted))
+
+
+def entries(data, dim, **values):
+    """Entries of a Dataset along a dimension, whose variables have the given values; None is NaN.
+
+    A ValueError if no entry has them all.
+    """
+    chosen = np.ones(data.sizes[dim], dtype=bool)
+    for name, value in values.items():
+        chosen &= (data[name].isnull() if value is None else data[name] == value).values
+    if not chosen.any():
+        wanted = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise ValueError(f"no {dim} has {wanted}: choose values that were tried")
+    return data.isel({dim: np.flatnonzero(chosen)})

@@ -155,3 +155,14 @@ def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
     (before, after), (good, bad) = places[first - 1 : first + 1], quality[first - 1 : first + 1]
     share = (good - threshold) / (good - bad)
     return float(before * (after / before) ** share if log else before + share * (after - before))
+
+
+def lifetime(values, loss, dim="time"):
+    """Times until the mean, and the ends of its 95 % interval, have lost so much of the first mean.
+
+    ``values`` (dim, seed) are a quality at times above 0; between them the logarithm counts. An
+    `Interval` of floats, infinite where the loss is never reached.
+    """
+    curves = mean_interval(values)
+    bar = float(curves.mean[0]) - loss
+    return Interval(*(crossing(values[dim], curve, bar, log=True) for curve in curves))

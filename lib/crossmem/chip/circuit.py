@@ -176,7 +176,9 @@ def uniform_loss(lines, *, wire_resistance):
     """
     half = DeviceModel.g_max / 2
     circuit = CrossbarCircuit(np.full((lines, lines), half), wire_resistance=wire_resistance)
-    return 1 - float(circuit.effective_conductance().sum()) / (lines**2 * half)
+    voltage = DeviceModel.read_voltage
+    currents = circuit.currents(np.full((1, lines), voltage))
+    return 1 - float(currents.sum()) / (lines**2 * half * voltage)
 
 
 def _line(nodes):

@@ -12,9 +12,11 @@ import xarray as xr
 
 from crossmem.checks import check_choice, check_count
 from crossmem.chip.costs import PULSE_UNITS, UNITS, Chip, recall_cost, recall_power, typical
+from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.sensitivity import ratio_range, tornado
 from crossmem.labels import describe, quantity
+from crossmem.randomness import generator
 
 _TIMES = tuple(name for name in UNITS if name.endswith("_time"))
 #: Constants that go to the same end of their range together: of pulses, times and energies.
@@ -59,6 +61,11 @@ class ScanCost(namedtuple("ScanCost", PARTS)):
     def energy(self):
         """Energy of the whole scan in J."""
         return self.read_energy + self.write_energy
+
+    @property
+    def read_shares(self):
+        """Shares of the deciding reads in the time and in the energy of the whole scan."""
+        return self.read_seconds / self.seconds, self.read_energy / self.energy
 
 
 def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowest):
@@ -116,6 +123,13 @@ def write_pulses(crossbar):
     """
     pulses = crossbar.characterize().writes / (2 * crossbar.devices)
     return {"pulses": pulses, "slowest": crossbar.device.max_pulses}
+
+
+def sample_writes(stuck_off, stuck_on, size=64):
+    """`write_pulses` of a simulated layer of size x size pairs with stuck devices."""
+    rng = generator(0, "scan cost")
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    return write_pulses(Crossbar.fabricate(size, size, **rates, rng=rng))
 
 
 def scan_table(costs, sizes, writes):

@@ -77,10 +77,45 @@ WAY_STYLE = {  # to use a chip with faulty devices: cold for masked pairs, warm 
     "exchanged": _look("#882255", "*", "the same, columns exchanged", markersize=5, **PROMINENT),
 }
 #: The looks of `curves`, by the dimension whose entries they tell apart.
+# Networks on the chip in full, and their loads.
+NETWORK_STYLE = {
+    "binary, single layer": _look(VERMILION, "o", "binary, single layer"),
+    "binary, hidden layer": _look(BLACK, "P", "binary, hidden layer"),
+    "continuous, hidden layer": _look(BLUE, "s", "continuous, hidden layer"),
+}
+LOAD_STYLE = {
+    "light": {"linestyle": "-", "label": "light load"},
+    "heavy": {"linestyle": "--", "label": "heavy load"},
+}
+
+# Remedies against the losses on the lines; the first is drawn around one that coincides with it.
+REMEDY_STYLE = {
+    "none": _look("0.35", "o", "no remedy", linewidth=2.6, alpha=0.45, markersize=6),
+    "gain": _look(BLUE, "s", "gain of the layer", linestyle="--", markersize=3),
+    "weights": _look(VERMILION, "^", "each weight"),
+}
+
+# Cells that drift by their exponents: the first is to be seen behind one that coincides with it.
+CELL_STYLE = (
+    {"color": "k", "marker": "o", "linewidth": 2.6, "markersize": 6, "alpha": 0.45},
+    {"color": BLUE, "marker": "s"},
+    {"color": VERMILION, "marker": "^"},
+)
+
+# Ways to scan a chip for faults.
+SCAN_STYLE = {
+    "devices": _look(VERMILION, "o", "one device at a time"),
+    "rows": _look(BLUE, "s", "one row of every tile at a time"),
+}
+
 STYLES = {
     "rule": RULE_STYLE,
     "layers": LAYER_STYLE,
     "way": WAY_STYLE,
+    "network": NETWORK_STYLE,
+    "load": LOAD_STYLE,
+    "remedy": REMEDY_STYLE,
+    "mode": SCAN_STYLE,
     "training": TRAINING_STYLE,
     "recall": {
         "one pass": _look(SKY, "v", "one pass"),

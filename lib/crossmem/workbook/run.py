@@ -71,6 +71,29 @@ class Run:
         names = xr.Variable(dim, list(setups), {"units": "1", "long_name": dim})
         return xr.concat(found, names)
 
+    def sweep_cases(self, dims, function, cases, *, over, **own):
+        """A sweep for each case of a dictionary, side by side along new dimensions.
+
+        Parameters
+        ----------
+        dims : tuple of str
+        function, over, **own
+            As in `sweep`.
+        cases : dict of tuple to setup or (setup, dict)
+            By the labels along ``dims``, of which all combinations are there: the setup of a case,
+            and parameters of the function that are its own.
+        """
+        found = []
+        for labels, case in cases.items():
+            setup, case = case if isinstance(case, tuple) else (case, {})
+            label = ", ".join(map(str, labels))
+            one = self.sweep(function, setup, over=over, label=label, **own, **case)
+            place = zip(dims, ([label] for label in labels), strict=True)
+            found.append(one.expand_dims(dict(place)))
+        order = zip(dims, map(list, map(dict.fromkeys, zip(*cases, strict=True))), strict=True)
+        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(dict(order))
+        return describe(found, **{dim: ("1", dim) for dim in dims})
+
     def save(self, dataset, name, **meanings):
         """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""
         _refuse_rendering("run.save")

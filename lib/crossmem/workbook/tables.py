@@ -7,14 +7,28 @@ import numpy as np
 
 from crossmem.checks import check_choice
 
+#: Units of time in s, the longest first.
+UNITS = (
+    (3.156e7, "years"),
+    (86400, "days"),
+    (3600, "h"),
+    (60, "min"),
+    (1, "s"),
+    (1e-3, "ms"),
+    (1e-6, "µs"),
+)
+
 
 def markdown(rows, columns, formats=None):
     """A Markdown table of rows, with one text or number for each of the columns.
 
     None and NaN are shown as a dash. `formats` are those of the numbers by column, such as
-    ``{"ratio": ".2f"}``; by default whole numbers are written in full and others with three
-    significant digits.
+    ``{"ratio": ".2f"}``, or functions that write them, or one for all that are not whole; by
+    default whole numbers are written in full and others with three significant digits.
     """
+    if isinstance(formats, str):
+        rows = [[_fraction(cell, formats) for cell in row] for row in rows]
+        formats = {}
     formats = formats or {}
     for name in formats:
         check_choice(name, "column", columns)
@@ -36,6 +50,8 @@ def text(value, form=None):
         return "–"
     if isinstance(value, str):
         return value
+    if callable(form):
+        return form(value)
     if form:
         return format(value, form)
     if isinstance(value, Integral):
@@ -52,6 +68,44 @@ def interval(mean, low, high, form=None):
 def span(values, form=None):
     """The least and the greatest of some numbers, such as "1.5 to 8.2"."""
     return f"{text(np.min(values), form)} to {text(np.max(values), form)}"
+
+
+def digits(value, count=2):
+    """A number with so many significant digits, such as "0.031" or "1200"."""
+    return f"{float(f'{float(value):.{count}g}'):g}"
+
+
+def between(values, unit):
+    """A typical value between a low and a high end, such as "16 mJ (0.29 to 1100 mJ)"."""
+    low, middle, high = map(digits, values)
+    return f"{middle} {unit} ({low} to {high} {unit})"
+
+
+def change(mean, low, high, form=".4f"):
+    """A difference with its interval and signs, such as "+0.0018 (+0.0011 to +0.0025)"."""
+    mean, low, high = (text(value, f"+{form}") for value in (mean, low, high))
+    return f"{mean} ({low} to {high})"
+
+
+def duration(seconds, longest=None):
+    """A time in words, such as "36 min"; without end, it is "more than" the longest one tried."""
+    if math.isinf(seconds) and longest is not None:
+        return f"more than {duration(longest)}"
+    size, unit = next(((size, unit) for size, unit in UNITS if seconds >= size), UNITS[-1])
+    return f"{digits(seconds / size)} {unit}"
+
+
+def durations(middle, low, high, longest=None):
+    """A time and its interval in words; the time alone where even its low end is endless."""
+    if math.isinf(low):
+        return duration(middle, longest)
+    low, middle, high = (duration(seconds, longest) for seconds in (low, middle, high))
+    return f"{middle} ({low} to {high})"
+
+
+def _fraction(cell, form):
+    value = cell.item() if hasattr(cell, "item") else cell
+    return value if isinstance(value, Integral) else text(value, form)
 
 
 def _escaped(cell):

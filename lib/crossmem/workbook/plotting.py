@@ -76,7 +76,6 @@ WAY_STYLE = {  # to use a chip with faulty devices: cold for masked pairs, warm 
     "likeliest recall": _look("#44AA99", "P", "intervals, likeliest recall"),
     "exchanged": _look("#882255", "*", "the same, columns exchanged", markersize=5, **PROMINENT),
 }
-#: The looks of `curves`, by the dimension whose entries they tell apart.
 # Networks on the chip in full, and their loads.
 NETWORK_STYLE = {
     "binary, single layer": _look(VERMILION, "o", "binary, single layer"),
@@ -108,6 +107,7 @@ SCAN_STYLE = {
     "rows": _look(BLUE, "s", "one row of every tile at a time"),
 }
 
+#: The looks of `curves`, by the dimension whose entries they tell apart.
 STYLES = {
     "rule": RULE_STYLE,
     "layers": LAYER_STYLE,

@@ -5,6 +5,7 @@ from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap, WeightLimits
 from crossmem.deploy.programming import program
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
+from crossmem.networks.eqprop import ResistiveNetworkClassifier
 from crossmem.networks.network import Layer, Network
 from crossmem.networks.rules import (
     EquilibriumMemory,
@@ -24,6 +25,7 @@ __all__ = [
     "Layer",
     "Network",
     "PseudoInverseMemory",
+    "ResistiveNetworkClassifier",
     "StorkeyMemory",
     "WeightLimits",
     "add_gaussian_noise",

@@ -282,7 +282,7 @@ def _assemble(over, calls, points):
     for name, variable in first.variables.items():
         if name not in inner:
             values = np.stack([point.variables[name].values for point in points])
-            values = values.reshape(*size, *variable.shape)
+            values = values.reshape([*size, *variable.shape])
             stacked[name] = ((*over, *variable.dims), values, variable.attrs)
     return xr.Dataset(stacked, over | inner)
 

@@ -192,6 +192,9 @@ def test_clipping_locks_joglekar_and_the_mended_one_comes_back():
     published, mended = (Joglekar(repaired=repaired) for repaired in (False, True))
     assert published.pulse(published.pulse(0.9, 1.0, 1.0, False), -1.0, 1.0, False) == 1.0
     assert mended.pulse(mended.pulse(0.9, 1.0, 1.0), -1.0, 1e-3) < 0.1
+    array = MemristorArray(mended, np.array([1e-2]))
+    array.write(np.array([-1e-3]))
+    assert array.conductance < 2e-5
 
 
 # Hysteresis

@@ -320,7 +320,8 @@ class MemristorArray:
 
     def __init__(self, device, conductance, imperfections=None, rng=None):
         self.device = device
-        self.state = device.state(np.clip(conductance, 1 / device.r_off, 1 / device.r_on))
+        within = np.clip(conductance, 1 / device.r_off, 1 / device.r_on)
+        self.state = np.clip(device.state(within), *device.bounds)
         self._speed, self._factor, self._stuck = 1.0, 1.0, None
         if imperfections is not None:
             self._draw(imperfections, check_rng(rng))

@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def steps(folder, *targets):
-    done = subprocess.run(["make", "-n", *targets], cwd=folder, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "-n", *targets]  # the suite may run under make
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return done.stdout
 

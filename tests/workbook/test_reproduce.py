@@ -294,7 +294,7 @@ def test_no_process_is_left(project, name, count, wait_for, wait_until_gone):
     if name == "SIGTERM":
         assert victim.returncode == 130
         assert errors[0] == "01_good ..." and errors[-1].startswith("interrupted")
-        assert all("points" in line for line in errors[1:-1])  # progress
+        assert all("points" in line for line in errors[1:-1]), errors  # progress
     wait_until_gone(processes)
     assert not list(project.rglob("executed/*"))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -97,6 +98,7 @@ class Kernels:
     def stop(self):
         """End the kernels and their worker processes, first gently; wait until they are gone."""
         self.stopping = True
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of tasks that end unfinished
         for name, patience in (("SIGINT", 8), ("SIGTERM", 4), ("SIGKILL", 8)):
             for client in list(self._clients):
                 _signal(client, name)

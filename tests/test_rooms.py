@@ -18,7 +18,7 @@ NO_PHYSICS = {"crossmem.analysis.statistics"}  # for the workbook: intervals and
 PUBLIC = {"_asdict", "_fields", "_replace", "_exit"}  # of named tuples and of os
 
 LONGEST_FILE = 450  # lines
-MOST_PARAMETERS = 10
+MOST_PARAMETERS = 8
 
 
 def module_name(path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from crossmem.storage import load_dataset, save_dataset, to_json, write_atomically
+from crossmem.storage import load_dataset, read_yaml, save_dataset, to_json, write_atomically
 
 
 def full(self, content):
@@ -85,3 +85,12 @@ def test_a_file_without_permission_is_not_called_damaged(tmp_path):
     (tmp_path / "a.nc").chmod(0)
     with pytest.raises(PermissionError, match="permissions"):
         load_dataset(tmp_path / "a.nc")
+
+
+def test_a_name_that_stands_twice_in_yaml_is_refused(tmp_path):
+    path = tmp_path / "table.yaml"
+    path.write_text("adc:\n  low: 1\n  high: 2\n  low: 3\n")
+    with pytest.raises(ValueError, match=r"(?s)table\.yaml.*'low'"):
+        read_yaml(path)
+    path.write_text("")
+    assert read_yaml(path) == {}

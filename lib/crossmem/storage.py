@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+import yaml
 
 
 def write_atomically(path, content):
@@ -75,6 +76,33 @@ def load_dataset(path):
         raise ValueError(
             f"{path} is damaged or no netCDF file ({error}): delete it and run its notebook again"
         ) from error
+
+
+def read_yaml(path):
+    """The dictionary in a YAML file, empty if the file is.
+
+    A file that holds no dictionary, or a name twice, of which YAML would take the last, is a
+    ValueError.
+    """
+    try:
+        found = yaml.load(Path(path).read_text(encoding="utf-8"), _OnceEach)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(found, dict | None):
+        raise ValueError(f"{path} holds {found!r}: write one 'name: value' per line")
+    return found or {}
+
+
+class _OnceEach(yaml.SafeLoader):
+    """Refuses a name that stands twice."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [key.value for key, _ in node.value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise yaml.constructor.ConstructorError(
+                problem=f"{twice[0]!r} stands there twice: keep one", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 def _attribute(value):

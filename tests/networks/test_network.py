@@ -445,3 +445,13 @@ def test_scores_of_other_numbers_and_of_zeros_and_ones_are_refused(rng):
         with pytest.raises(ValueError, match="5 elements.* 6 neurons"):
             some.score(patterns, patterns[:, :5])
     assert network(np.eye(2), activation="tanh").score([[0.5, 0.5]], [[1, 0]]) > 0.7
+
+
+def test_a_network_of_another_kind_is_not_saved_in_part(tmp_path):
+    class Delayed(Network):
+        pass
+
+    one = Delayed([Layer(np.zeros((2, 2)), np.zeros(2))])
+    with pytest.raises(TypeError, match="Delayed"):
+        one.save(tmp_path / "delayed.nc")
+    assert not list(tmp_path.iterdir())

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-import yaml
 
 from crossmem.checks import check_choice, check_count, check_even, check_not_negative
 from crossmem.labels import describe, quantity
+from crossmem.storage import read_yaml
 
 #: Parts of the chip among which the energy is divided.
 COMPONENTS = ("dac", "array", "tia", "adc", "digital")
@@ -81,8 +80,8 @@ def load_costs(path):
 
     A ValueError if a constant is missing or unknown, or its fields, unit or order are wrong.
     """
-    table, units = yaml.safe_load(Path(path).read_text(encoding="utf-8")), UNITS | PULSE_UNITS
-    wrong = units.keys() ^ (table or {})
+    table, units = read_yaml(path), UNITS | PULSE_UNITS
+    wrong = units.keys() ^ table
     if wrong:
         raise ValueError(f"{path} lacks, or should not have, {sorted(wrong)}: give {list(units)}")
     return {key: _checked(key, table[key], unit) for key, unit in units.items()}

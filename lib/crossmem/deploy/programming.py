@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from crossmem.checks import check_not_negative, check_rng
+from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import as_network
@@ -55,6 +56,8 @@ def paired(network, crossbars, *, programmed=False):
         )
     pairs = list(zip(network.layers, crossbars, strict=True))
     for number, (layer, crossbar) in enumerate(pairs):
+        if not isinstance(crossbar, Crossbar):
+            raise TypeError(f"crossbar {number} is {crossbar!r}; pass a Crossbar for each layer.")
         if crossbar.shape != layer.weights.shape:
             raise ValueError(
                 f"crossbar {number} has shape {crossbar.shape}, but its layer "

@@ -223,6 +223,11 @@ class Network:
         Layers that are more than these, such as converters, are a TypeError.
         """
         self.check_plain()
+        if type(self) is not Network:
+            raise TypeError(
+                f"the network is of the kind {type(self).__name__}, which a file cannot hold "
+                "whole; save Network(network.layers, network.activation, network.unroll)."
+            )
         variables = {}
         for k, layer in enumerate(self.layers):
             axes = (f"output_{k}", f"input_{k}")

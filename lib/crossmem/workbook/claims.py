@@ -4,13 +4,12 @@ import re
 import string
 from dataclasses import asdict, dataclass
 from operator import eq, ge, gt, le, lt
-from pathlib import Path
 
 import numpy as np
-import yaml
 
 from crossmem.analysis.statistics import Exponent, mean_interval
 from crossmem.checks import check_choice
+from crossmem.storage import read_yaml
 from crossmem.workbook.ledger import Assumption, Claim
 
 RULES = ("mean", "exponent", "holds")
@@ -59,7 +58,7 @@ class Published:
 
 def read_published(path):
     """The paper's side of all claims, by id; each entry is whole, each id stands there once."""
-    content, found = yaml.safe_load(Path(path).read_text(encoding="utf-8")), {}
+    content, found = read_yaml(path), {}
     defaults = content.pop("rules")
     for notebook, entries in content.items():
         for id, entry in entries.items():
@@ -82,7 +81,7 @@ def compare(entry, values, given):
     low, high = given.get("low", low), given.get("high", high)
     texts = (entry.published, entry.what, entry.reason)
     published, what, reason = (fill(text, given, f"claim {entry.id!r}") for text in texts)
-    if any(number != number for number in (ours, low, high)):
+    if any(isinstance(number, float) and not np.isfinite(number) for number in (ours, low, high)):
         ours = "–" if ours != ours else ours
         verdict, reason, low, high = "undecided", "too few values for an interval", None, None
     else:
@@ -96,7 +95,7 @@ def compare(entry, values, given):
 
 def read_assumptions(path, notebook, given):
     """The assumptions of a notebook, with what it gives in the place of names in braces."""
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")).get(notebook, {})
+    entries = read_yaml(path).get(notebook, {})
     rows = []
     for name, parts in entries.items():
         value, *origin = (fill(part, given, f"assumption {name!r}") for part in parts)

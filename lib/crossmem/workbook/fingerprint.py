@@ -20,7 +20,7 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
-MACHINERY = str(PACKAGE / "workbook"), str(PACKAGE / "reproduce.py")
+MACHINERY = str(PACKAGE / "workbook" / "_")[:-1], str(PACKAGE / "reproduce.py")
 INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 #: Packages whose version can change a result.
 NUMERICAL = ("numpy", "scipy", "scikit-learn")

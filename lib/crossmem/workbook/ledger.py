@@ -12,10 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from numbers import Real
 from pathlib import Path
 
-import yaml
-
 from crossmem.checks import check_choice
-from crossmem.storage import to_json, write_atomically
+from crossmem.storage import read_yaml, to_json, write_atomically
 from crossmem.workbook import tables
 
 VERDICTS = ("reproduced", "not reproduced", "exceeded", "undecided")
@@ -98,7 +96,7 @@ def join_ledgers(folder):
 def update_readme(readme, folder):
     """Put the headline claims of a folder, and the counts, between the two markers of a README."""
     readme, claims = Path(readme), read_claims(folder)
-    published = yaml.safe_load((readme.parent / "params" / "claims.yaml").read_text("utf-8"))
+    published = read_yaml(readme.parent / "params" / "claims.yaml")
     sides = [side for own in published.values() for side in own.items()]
     headlines = {id for id, entry in sides if entry.get("headline")}
     before, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- claims:begin -->")

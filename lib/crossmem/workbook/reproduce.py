@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from crossmem.checks import nearest
+from crossmem.storage import read_yaml
 from crossmem.workbook.cluster import connect, local_cluster
 from crossmem.workbook.files import project_root
 from crossmem.workbook.kernels import Kernels, echoed_progress, render, run, say
@@ -110,7 +110,7 @@ def read_parameters(notebook, file=None):
         raise ValueError(
             f"the cell tagged 'parameters' of {notebook.name} lacks {missing[0]!r}: add it"
         )
-    given = _read_yaml(file) if file else {}
+    given = read_yaml(file) if file else {}
     for name, value in given.items():
         if name not in known:
             raise ValueError(
@@ -220,28 +220,6 @@ def _own_parameters(notebook):
             f"the cell tagged 'parameters' of {notebook.name} holds more than names and plain "
             f"values ({error}): move the rest to another cell"
         ) from error
-
-
-def _read_yaml(file):
-    try:
-        given = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file} is not valid YAML: {error}") from error
-    if not isinstance(given, dict | None):
-        raise ValueError(f"{file} holds {given!r}: write one 'name: value' per line")
-    return given or {}
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a name that stands twice, of which YAML would take the last."""
-
-    def construct_mapping(self, node, deep=False):
-        names = [key.value for key, _ in node.value]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise yaml.constructor.ConstructorError(
-                problem=f"{twice[0]!r} stands there twice: keep one", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep)
 
 
 def _check_type(name, value, expected, file):

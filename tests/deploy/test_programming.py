@@ -149,6 +149,7 @@ def test_crossbars_must_match_the_layers(rng):
     for crossbars, message in (
         ([], r"0 crossbars for 2 layer\(s\)"),
         ([one], r"1 crossbars for 2 layer\(s\)"),
+        ([one, None], "crossbar 1 is None"),
         ([one, wide], r"crossbar 1 has shape \(8, 9\), but its layer \(8, 8\)"),
         (one, "single Crossbar; pass a list"),
         (None, "single NoneType; pass a list"),

@@ -180,6 +180,11 @@ def test_there_is_no_verdict_on_a_failed_seed():
         compare(asked(published=6.0), [4, np.nan, 8], {})
 
 
+def test_an_infinite_value_gives_no_verdict():
+    with np.errstate(invalid="ignore"):
+        assert compare(asked(published=6.0), [6.0, 6.0, np.inf], {}).verdict == "undecided"
+
+
 @pytest.mark.parametrize(
     ("values", "ours"), [([7.0], 7.0), ([], "–"), (Exponent(1.5, np.nan, np.nan), 1.5)]
 )

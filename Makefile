@@ -18,7 +18,8 @@ figures: $(READY)
 	$(BIN)/python -m crossmem.reproduce --scale $(SCALE) $(if $(ONLY),--only $(ONLY))
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests
+	$(BIN)/python -m pytest notebooks tests/paper/test_quick_results.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

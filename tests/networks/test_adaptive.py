@@ -181,7 +181,7 @@ def test_zero_cue_noise_is_published_training(rng):
         ({"activation": "tanh"}, lambda x, field: (x - np.tanh(field)) ** 2),
         ({"hidden": (9,), "activation": "tanh"}, lambda x, field: (x - np.tanh(field)) ** 2),
     ],
-    ids=str,
+    ids=["one layer", "a stack", "two updates", "tanh", "a tanh stack"],
 )
 def test_what_noise_training_minimises(rng, options, loss):
     """By network: logistic, third power or square, at a noise too small to show."""

@@ -1,6 +1,8 @@
 """The project's own files agree with each other."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -48,3 +50,18 @@ def test_citation_has_the_version_of_the_package():
 @pytest.mark.parametrize("path", ["Makefile", ".ci/run", "LICENSE", "pyproject.toml"])
 def test_no_path_of_one_machine(path):
     assert not re.search(r"/(home|work|tmp|Users)/", (ROOT / path).read_text())
+
+
+def test_the_library_is_loaded_when_its_first_name_is_asked_for():
+    code = """
+import sys, crossmem
+assert not {"numpy", "sklearn", "xarray"} & set(sys.modules)
+assert {"Crossbar", "AdaptiveMemory"} <= set(dir(crossmem)) and crossmem.Crossbar.fabricate
+assert crossmem.patterns.load_patterns is crossmem.load_patterns
+try:
+    crossmem.Crosbar
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("module 'crossmem' has no attribute 'Crosbar'\n", "")

@@ -13,7 +13,7 @@ LIBRARY = PROJECT / "lib" / "crossmem"
 # A room imports from itself and from the rooms before it. The doors import from all of them.
 GROUND = "ground floor"
 ROOMS = [GROUND, "chip", "networks", "deploy", "analysis", "experiments", "workbook"]
-DOORS = {"crossmem", "crossmem.reproduce"}
+DOORS = {"crossmem", "crossmem.api", "crossmem.reproduce"}
 NO_PHYSICS = {"crossmem.analysis.statistics"}  # for the workbook: intervals and exponents
 PUBLIC = {"_asdict", "_fields", "_replace", "_exit"}  # of named tuples and of os
 

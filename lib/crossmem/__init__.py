@@ -1,37 +1,24 @@
 """Associative memories on memristor crossbars: train through the fault map, recall, measure."""
 
-from crossmem.chip.crossbar import Crossbar
-from crossmem.chip.devices import DeviceModel
-from crossmem.chip.faults import FaultMap, WeightLimits
-from crossmem.deploy.programming import program
-from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
-from crossmem.networks.eqprop import ResistiveNetworkClassifier
-from crossmem.networks.network import Layer, Network
-from crossmem.networks.rules import (
-    EquilibriumMemory,
-    HebbianMemory,
-    PseudoInverseMemory,
-    StorkeyMemory,
-)
-from crossmem.patterns import add_gaussian_noise, flip_bits, load_patterns, one_of_each
+import importlib
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AdaptiveMemory",
-    "Crossbar",
-    "DeviceModel",
-    "EquilibriumMemory",
-    "FaultMap",
-    "HebbianMemory",
-    "Layer",
-    "Network",
-    "PseudoInverseMemory",
-    "ResistiveNetworkClassifier",
-    "StorkeyMemory",
-    "WeightLimits",
-    "add_gaussian_noise",
-    "fit_batch",
-    "flip_bits",
-    "load_patterns",
-    "one_of_each",
-    "program",
-]
+if TYPE_CHECKING:
+    from crossmem.api import *  # noqa: F403
+
+
+def __getattr__(name):
+    """Load the public names when the first is asked for: scikit-learn takes a second."""
+    if not name.startswith("_"):
+        api = importlib.import_module("crossmem.api")
+        public = {public: getattr(api, public) for public in api.__all__}
+        globals().update(public)
+        if name in globals():  # a public name, or a module that they need
+            return globals()[name]
+    elif name == "__all__":
+        return importlib.import_module("crossmem.api").__all__
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__getattr__("__all__")})

@@ -79,5 +79,5 @@ def test_each_program_gets_free_and_nudged_points_and_is_charged_for_all(monkeyp
 
 
 def test_an_unknown_task_is_refused():
-    with pytest.raises(ValueError, match="task='irs' is unknown.*did you mean 'iris'"):
+    with pytest.raises(ValueError, match="data='irs' is unknown.*did you mean 'iris'"):
         equilibrium_seconds("irs", solved=1, sampled=1)

@@ -19,14 +19,14 @@ from sklearn.preprocessing import minmax_scale
 from crossmem.checks import check_choice, check_count
 from crossmem.chip.circuit import CrossbarCircuit
 from crossmem.experiments.speed import best_seconds
-from crossmem.labels import describe, quantity
+from crossmem.labels import quantity
 from crossmem.networks import spice
 from crossmem.networks.eqprop import INPUT_VOLTAGE, TARGET, Recipe, ResistiveNetworkClassifier
 from crossmem.randomness import generator
 
 # Published networks of Döll, Müller and Ulmann 2025 (arXiv 2512.12428): data, samples that the
 # public code trains on, hidden nodes.
-TASKS = {"iris": (load_iris, 105, 10), "cancer": (load_breast_cancer, 398, 16)}
+PUBLISHED = {"iris": (load_iris, 105, 10), "cancer": (load_breast_cancer, 398, 16)}
 
 
 def processor_seconds():
@@ -94,7 +94,7 @@ def circuit_seconds(vectors, singles, *, lines=64, wire_resistance=1.0):
     return xr.Dataset({name: quantity(*entry) for name, entry in found.items()})
 
 
-def equilibrium_seconds(task, *, solved, sampled, repeats=3, epochs=50):
+def equilibrium_seconds(data, *, solved, sampled, repeats=3, epochs=50):
     """Time of an epoch of equilibrium propagation, here and by programs that solve circuits.
 
     An epoch has two operating points for each sample, the free and the nudged one. Ours ends with
@@ -103,16 +103,14 @@ def equilibrium_seconds(task, *, solved, sampled, repeats=3, epochs=50):
 
     Parameters
     ----------
-    task : "iris" or "cancer"
-        One of `TASKS`, with the published settings.
+    data : "iris" or "cancer"
+        One of `PUBLISHED`, with the published settings.
     solved, sampled : int
         Samples whose points one session of ngspice solves, and those of them for which, at each
         point, ngspice is started anew or PySpice builds the circuit anew. These times are scaled
         to all samples.
-    repeats : int
-        Timings, of which the shortest counts.
-    epochs : int
-        Of our training, whose time is shared among them.
+    repeats, epochs : int
+        Timings, of which the shortest counts, and epochs that share the time of our training.
 
     Returns
     -------
@@ -120,17 +118,17 @@ def equilibrium_seconds(task, *, solved, sampled, repeats=3, epochs=50):
         Processor ``seconds`` on one thread; their ``ratio`` to those of the first way; the largest
         ``difference`` of a voltage to ours. NaN for programs that are not installed.
     """
-    load, samples, hidden = TASKS[check_choice(task, "task", tuple(TASKS))]
+    load, samples, hidden = PUBLISHED[check_choice(data, "data", tuple(PUBLISHED))]
     solved, sampled = (min(check_count(n, "samples"), samples) for n in (solved, sampled))
     features, labels = load(return_X_y=True)
     features, labels = minmax_scale(features, (-1, 1))[:samples], labels[:samples]
-    published = Recipe.published(task, "linear")
+    published = Recipe.published(data, "linear")
     exact = replace(published, gradient="exact", layer_weights=True)
     ways = {}
     for way, recipe in {"exact gradient": exact, "nudged phase": published}.items():
         model = ResistiveNetworkClassifier((hidden,), recipe=recipe, epochs=epochs)
         seconds, _ = timed(partial(model.fit, features, labels), repeats)
-        ways[way] = seconds / epochs, np.nan
+        ways[f"this library, {way}"] = seconds / epochs, np.nan
     network, inputs = model.network_, np.round(INPUT_VOLTAGE * features[:solved], 2)
     targets = TARGET * (2 * np.eye(model.classes_.size)[labels[:solved]] - 1)
     points, voltages = _operating_points(network, inputs, targets, published.nudge)
@@ -142,14 +140,13 @@ def equilibrium_seconds(task, *, solved, sampled, repeats=3, epochs=50):
             difference = np.abs(found - voltages[: 2 * count]).max()
         ways[way] = seconds * samples / count, difference
     seconds, differences = np.transpose(list(ways.values()))
-    found = {"seconds": seconds, "ratio": seconds / seconds[0], "difference": differences}
-    return describe(
-        xr.Dataset({name: ("way", values) for name, values in found.items()}, {"way": list(ways)}),
-        seconds=("s", "processor time of an epoch"),
-        ratio=("1", "time of an epoch over ours"),
-        difference=("V", "largest difference of a voltage to ours"),
-        way=("1", "what computes an epoch"),
-    ).assign(points=quantity(2 * samples, "1", "operating points of an epoch"))
+    found = {
+        "seconds": quantity(seconds, "s", "processor time of an epoch", "way"),
+        "ratio": quantity(seconds / seconds[0], "1", "time of an epoch over ours", "way"),
+        "difference": quantity(differences, "V", "largest difference of a voltage", "way"),
+        "points": quantity(2 * samples, "1", "operating points of an epoch"),
+    }
+    return xr.Dataset(found, {"way": quantity(list(ways), "1", "what computes an epoch", "way")})
 
 
 def _operating_points(network, inputs, targets, nudge):

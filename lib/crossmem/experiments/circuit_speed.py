@@ -103,8 +103,8 @@ def equilibrium_seconds(data, *, solved, sampled, repeats=3, epochs=50):
 
     Parameters
     ----------
-    data : "iris" or "cancer"
-        One of `PUBLISHED`, with the published settings.
+    data : str
+        One of `PUBLISHED`.
     solved, sampled : int
         Samples whose points one session of ngspice solves, and those of them for which, at each
         point, ngspice is started anew or PySpice builds the circuit anew. These times are scaled
@@ -118,10 +118,9 @@ def equilibrium_seconds(data, *, solved, sampled, repeats=3, epochs=50):
         Processor ``seconds`` on one thread; their ``ratio`` to those of the first way; the largest
         ``difference`` of a voltage to ours. NaN for programs that are not installed.
     """
-    load, samples, hidden = PUBLISHED[check_choice(data, "data", tuple(PUBLISHED))]
+    features, labels, hidden = _published(data)
+    samples = len(labels)
     solved, sampled = (min(check_count(n, "samples"), samples) for n in (solved, sampled))
-    features, labels = load(return_X_y=True)
-    features, labels = minmax_scale(features, (-1, 1))[:samples], labels[:samples]
     published = Recipe.published(data, "linear")
     exact = replace(published, gradient="exact", layer_weights=True)
     ways = {}
@@ -129,9 +128,8 @@ def equilibrium_seconds(data, *, solved, sampled, repeats=3, epochs=50):
         model = ResistiveNetworkClassifier((hidden,), recipe=recipe, epochs=epochs)
         seconds, _ = timed(partial(model.fit, features, labels), repeats)
         ways[f"this library, {way}"] = seconds / epochs, np.nan
-    network, inputs = model.network_, np.round(INPUT_VOLTAGE * features[:solved], 2)
-    targets = TARGET * (2 * np.eye(model.classes_.size)[labels[:solved]] - 1)
-    points, voltages = _operating_points(network, inputs, targets, published.nudge)
+    network = model.network_
+    points, voltages = _operating_points(network, features[:solved], labels[:solved])
     for way, (is_there, solve, count) in _programs(solved, sampled).items():
         seconds = difference = np.nan
         if is_there:
@@ -149,10 +147,20 @@ def equilibrium_seconds(data, *, solved, sampled, repeats=3, epochs=50):
     return xr.Dataset(found, {"way": quantity(list(ways), "1", "what computes an epoch", "way")})
 
 
-def _operating_points(network, inputs, targets, nudge):
-    """Features and currents of each point, and its node voltages (points, nodes)."""
+def _published(data):
+    """Features from -1 to 1, labels and the number of hidden nodes."""
+    load, samples, hidden = PUBLISHED[check_choice(data, "data", tuple(PUBLISHED))]
+    features, labels = load(return_X_y=True)
+    return minmax_scale(features, (-1, 1))[:samples], labels[:samples], hidden
+
+
+def _operating_points(network, features, labels):
+    """Features in V and currents in A of each point, as published, and its node voltages in V."""
+    inputs = np.round(INPUT_VOLTAGE * features, 2)
     free = network.free(inputs)
-    currents = np.kron(-nudge * (network.outputs(free) - targets), [1.0, -1.0])
+    outputs = network.outputs(free)
+    targets = TARGET * (2 * np.eye(outputs.shape[1])[labels] - 1)
+    currents = np.kron(-Recipe.nudge * (outputs - targets), [1.0, -1.0])
     phases = [free, free + network.nudged(free, currents)]
     voltages = np.stack([np.hstack(network.voltages(phase)) for phase in phases], axis=1)
     pairs = zip(inputs, currents, strict=True)

@@ -234,13 +234,11 @@ def recipe_costs(setup, *, recipes, seeds):
         cues.append(cosine(setup.corrupt(own, rng), own).mean())
         nearest.append(float(setup_quality(setup, NearestPattern(own), own, seed)["cosine"]))
     used = [setup.at(training=recipe).memory(0).recipe(free) for recipe in recipes.values()]
+    costs["cue_cosine"], costs["nearest_cosine"] = ("seed", cues), ("seed", nearest)
+    costs["steps"] = "recipe", [recipe.steps for recipe in used]
+    costs["learning_rate"] = "recipe", [recipe.learning_rate for recipe in used]
     return describe(
-        costs.assign(
-            cue_cosine=("seed", cues),
-            nearest_cosine=("seed", nearest),
-            steps=("recipe", [recipe.steps for recipe in used]),
-            learning_rate=("recipe", [recipe.learning_rate for recipe in used]),
-        ),
+        costs,
         seconds=("s", "training time per network"),
         cosine=("1", "cosine similarity after recall"),
         loss=("1", "mean squared error at the end of training"),

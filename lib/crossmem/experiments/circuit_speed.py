@@ -128,12 +128,11 @@ def equilibrium_seconds(data, *, solved, sampled, repeats=3, epochs=50):
         model = ResistiveNetworkClassifier((hidden,), recipe=recipe, epochs=epochs)
         seconds, _ = timed(partial(model.fit, features, labels), repeats)
         ways[f"this library, {way}"] = seconds / epochs, np.nan
-    network = model.network_
-    points, voltages = _operating_points(network, features[:solved], labels[:solved])
+    points, voltages = _operating_points(model.network_, features[:solved], labels[:solved])
     for way, (is_there, solve, count) in _programs(solved, sampled).items():
         seconds = difference = np.nan
         if is_there:
-            part = partial(solve, network, points[: 2 * count])
+            part = partial(solve, model.network_, points[: 2 * count])
             seconds, found = timed(part, repeats, processor_seconds)
             difference = np.abs(found - voltages[: 2 * count]).max()
         ways[way] = seconds * samples / count, difference

@@ -1,8 +1,6 @@
 """Resistive networks against Kirchhoff's laws, ngspice, finite differences and hand calculation."""
 
-import re
 import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +10,7 @@ from scipy.integrate import quad
 import crossmem.networks.resistive as resistive
 from crossmem.networks.clamps import Clamps, Diodes
 from crossmem.networks.resistive import ResistiveNetwork
+from crossmem.networks.spice import ngspice
 
 FEATURES, OUTPUTS, SAMPLES = 3, 2, 4
 
@@ -91,72 +90,6 @@ def build(case):
     return ResistiveNetwork(conductances, **options), inputs, targets
 
 
-# ngspice
-
-
-def netlist(network, features):
-    """The circuit of one sample for ngspice, and the names of its nodes."""
-    lines, words = ["resistive network"], []
-    for k, volts in enumerate([*features, *-features, network.bias, -network.bias]):
-        lines.append(f"vw{k} in{k} 0 {float(volts)!r}")
-        words.append(f"in{k}")
-    last = len(network.conductances) - 1
-    for layer, conductance in enumerate(network.conductances):
-        bits = [f"n{layer}_{j}" for j in range(conductance.shape[1])]
-        lines += crossbar(layer, conductance, words, bits, network.line_resistance)
-        if layer < last:
-            for node in bits:
-                lines += neuron(node, network.nonlinearity, network.gain)
-            lines += [
-                f"vp{layer} p{layer} 0 {network.bias}",
-                f"vm{layer} m{layer} 0 -{network.bias}",
-            ]
-            words = [*(f"w{node}" for node in bits), f"p{layer}", f"m{layer}"]
-    names = [f"n{k}_{j}" for k, g in enumerate(network.conductances) for j in range(g.shape[1])]
-    if isinstance(network.nonlinearity, Diodes):
-        diode = network.nonlinearity
-        lines.append(f".model real d(is={diode.saturation} n={diode.emission} rs={diode.series})")
-    options = "reltol=1e-12 abstol=1e-18 vntol=1e-15 gmin=1e-18 itl1=1000"
-    prints = [f"print v({name})" for name in names]
-    control = [f".options {options}", ".control", "set numdgt=17", "op", *prints, ".endc", ".end"]
-    return "\n".join(lines + control) + "\n", names
-
-
-def crossbar(layer, conductance, words, bits, line):
-    """Devices and segments: sources at the left of word lines, nodes at the bottom of bit lines."""
-    rows, columns = conductance.shape
-    for i in range(rows):
-        for j in range(columns):
-            word, bit = words[i], bits[j]
-            if line:
-                word, bit = f"a{layer}_{i}_{j}", f"b{layer}_{i}_{j}"
-                before = words[i] if j == 0 else f"a{layer}_{i}_{j - 1}"
-                after = bits[j] if i == rows - 1 else f"b{layer}_{i + 1}_{j}"
-                yield f"rw{layer}_{i}_{j} {before} {word} {line}"
-                yield f"rb{layer}_{i}_{j} {bit} {after} {line}"
-            yield f"rd{layer}_{i}_{j} {word} {bit} {float(1 / conductance[i, j])!r}"
-
-
-def neuron(node, clamps, gain):
-    """Clamps of a node and its amplifier, which draws 1 / gain of the current that it delivers."""
-    if isinstance(clamps, Diodes):
-        yield from (f"dp{node} {node} 0 real", f"dm{node} 0 {node} real")
-    else:
-        high, low = f"v({node})-{clamps.threshold}", f"v({node})+{clamps.threshold}"
-        yield f"bc{node} {node} 0 i=(max({high},0)+min({low},0))/{clamps.resistance}"
-    yield f"e{node} x{node} 0 {node} 0 {gain}"
-    yield f"vs{node} x{node} w{node} 0"
-    yield f"f{node} {node} 0 vs{node} {float(1 / gain)!r}"
-
-
-def simulate(network, features):
-    """Voltages of all nodes by ngspice."""
-    text, names = netlist(network, features)
-    run = subprocess.run(["ngspice", "-b"], input=text, capture_output=True, text=True, timeout=60)
-    values = dict(re.findall(r"v\((\w+)\) = (\S+)", run.stdout))
-    return np.array([float(values[name]) for name in names])
-
-
 @EVERY_CASE
 def test_the_equilibrium_is_that_of_ngspice(case):
     network, inputs, _ = build(case)
@@ -164,7 +97,7 @@ def test_the_equilibrium_is_that_of_ngspice(case):
     if not shutil.which("ngspice"):
         reference, found = np.array(STORED[case]), found[:, -1]
     else:
-        reference = np.array([simulate(network, features) for features in inputs])
+        reference = ngspice(network, [(features, np.zeros(2 * OUTPUTS)) for features in inputs])
         np.testing.assert_allclose(reference[:, -1], STORED[case], rtol=0, atol=1e-12)
     tolerance = 1e-7 if isinstance(network.nonlinearity, Diodes) else 1e-12
     np.testing.assert_allclose(found, reference, rtol=0, atol=tolerance)

@@ -233,6 +233,15 @@ def test_two_workers_compute_nearly_all_of_the_time():
     assert busy.max() <= 1
 
 
+def test_an_epoch_takes_a_hundredth_of_the_time_of_spice_and_finds_the_same_voltages():
+    """On both published networks ngspice loads its circuit once; PySpice builds it every time."""
+    epochs = load(PAPER / "90_equilibrium.nc")
+    assert epochs["points"].values.tolist() == [2 * 105, 2 * 398]
+    assert (epochs["ratio"].sel(way="ngspice, one session") >= 100).all()
+    assert epochs["ratio"].sel(way="PySpice, a circuit per point", data="iris") >= 1000
+    assert epochs["difference"].isel(way=slice(2, None)).max() <= 1e-9
+
+
 def test_the_published_training_holds_380_patterns_in_the_largest_network():
     found = load(PAPER / "03_recipe_largest.nc")["cosine"].sel(n_patterns=380)
     assert float(found.min()) >= 0.99

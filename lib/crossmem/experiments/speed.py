@@ -1,5 +1,6 @@
 """Times of training and recall: against the machine's limit and against PyTorch."""
 
+import importlib.util
 import itertools
 import math
 import time
@@ -8,53 +9,43 @@ import tracemalloc
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
 from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
-from crossmem.experiments.torch_loop import TorchMemory, has_torch, one_thread
 from crossmem.labels import describe, labelled
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
 from crossmem.networks.base import check_limits
-from crossmem.networks.network import cosine
+from crossmem.networks.network import Layer, cosine
 from crossmem.networks.noise import flipped_cues, shuffled_batches
 from crossmem.networks.training import Recipe, Trainer
 from crossmem.randomness import generator
 
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 WAYS = ["PyTorch", "one by one", "batch"]
-# What `recipe_costs` measures: units and long names.
-COSTS = {
-    "seconds": ("s", "training time per network"),
-    "cosine": ("1", "cosine similarity after recall"),
-    "loss": ("1", "mean squared error at the end of training"),
-    "steps_taken": ("1", "training steps taken"),
-    "cue_cosine": ("1", "cosine similarity of the cues"),
-    "nearest_cosine": ("1", "cosine similarity of the stored patterns nearest to the cues"),
-    "steps": ("1", "most training steps"),
-    "learning_rate": ("1", "learning rate at the first step"),
-}
 
 
-def best_seconds(function, repeats, clock=time.perf_counter):
-    """Shortest of several times of a call, in s: the one that other programs disturbed least."""
-    return min(timeit.repeat(function, timer=clock, number=1, repeat=repeats))
+def best_seconds(function, repeats=1, clock=time.process_time):
+    """Shortest of several times of a call on one thread, in s: the least disturbed one.
 
-
-#: As `best_seconds` in processor time, which leaves out what other programs took. For work on one
-#: thread only: several would add up.
-best_cpu_seconds = partial(best_seconds, clock=time.process_time)
+    Processor time leaves out what other programs took.
+    """
+    with threadpool_limits(1):
+        return min(timeit.repeat(function, timer=clock, number=1, repeat=repeats))
 
 
 def product_rate(size=2048):
     """Rate of a large float32 product, in operations per s: the limit of this machine."""
     left, right = generator(0, "product").random((2, size, size), dtype=np.float32)
     out = np.empty_like(left)
-    return 2 * size**3 / best_cpu_seconds(lambda: np.matmul(left, right, out=out), 1)
+    return 2 * size**3 / best_seconds(lambda: np.matmul(left, right, out=out))
 
 
-def step_runner(shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None):
-    """A training step of layers (n_out, n_in), a function, and the operations of its products.
+def training_step(shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None):
+    """A training step of layers (n_out, n_in), as a function.
 
     Without flips it shows all patterns. With a flip rate, each step sees freshly flipped cues of
     the next of the ``stored`` patterns in shuffled order, and the loss is that of noise training in
@@ -74,7 +65,7 @@ def step_runner(shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None):
         trainer.show()
         trainer.descend(1e-4)
 
-    return step, 2 * products_per_pattern(shapes) * shown
+    return step
 
 
 def products_per_pattern(shapes, unroll=1):
@@ -96,7 +87,7 @@ def training_operations(setup):
 
 
 def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds=4):
-    """Share of the product rate that training steps reach, by optimiser, training and size.
+    """Share of the product rate that training steps reach, by training, optimiser and size.
 
     "clean" is one layer that sees ``load`` N patterns in each step; "noisy" a stack with N/2 hidden
     neurons that sees fresh flips of ``noisy_load`` N patterns, a tenth of those that it stores.
@@ -113,7 +104,6 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
     steps, rounds : int
         Steps per timing, of which the fastest counts, and timings of each kind.
     """
-    check_count(rounds, "rounds")
     axes = {"training": ["clean", "noisy"], "optimizer": ["rmsprop", "adam"]}
     axes |= {"neurons": neuron_counts}
     rates, limit = [], 0.0
@@ -122,12 +112,11 @@ def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds
         if kind == "noisy":
             shapes, shown = [(n // 2, n), (n, n // 2)], round(noisy_load * n)
             noise = {"flip_rate": flip_rate, "stored": 10 * shown}
-        step, operations = step_runner(shapes, shown, optimizer=optimizer, **noise)
-        with threadpool_limits(1):
-            for _ in range(rounds):
-                limit = max(limit, product_rate())
-                seconds = min(seconds, best_cpu_seconds(step, steps))
-        rates.append(operations / seconds)
+        step = training_step(shapes, shown, optimizer=optimizer, **noise)
+        for _ in range(rounds):
+            limit = max(limit, product_rate())
+            seconds = min(seconds, best_seconds(step, steps))
+        rates.append(2 * products_per_pattern(shapes) * shown / seconds)
     shares = np.reshape(rates, [len(values) for values in axes.values()]) / limit
     return xr.Dataset({"share": (list(axes), shares), "product_rate": limit}, axes)
 
@@ -143,10 +132,9 @@ def training_seconds(setup, *, timed=50):
 
     def seconds(steps):
         short.set_params(steps=steps)
-        return best_cpu_seconds(partial(short.fit, stored, limits=limits), 3)
+        return best_seconds(partial(short.fit, stored, limits=limits), 3)
 
-    with threadpool_limits(1):
-        first, more = seconds(timed), seconds(3 * timed)
+    first, more = seconds(timed), seconds(3 * timed)
     left = setup.memory(0).recipe(short.limits_).steps - timed
     return first + left * (more - first) / (2 * timed)
 
@@ -157,23 +145,46 @@ def step_growth(neuron_counts, pattern_counts, *, steps):
     The ``seconds`` are the shortest of so many ``steps``; the ``bytes`` are those of all arrays of
     the training, with what a step allocates.
     """
-    grid, found = {"neurons": neuron_counts, "n_patterns": pattern_counts}, []
-    for n, p in itertools.product(*grid.values()):
+    grid = {"neurons": neuron_counts, "n_patterns": pattern_counts}
+    found = np.empty((2, len(neuron_counts), len(pattern_counts)))
+    for i, j in np.ndindex(found.shape[1:]):
         tracemalloc.start()  # counts what NumPy allocates; timing starts after it has stopped
-        try:
-            step, _ = step_runner([(n, n)], p)
-            tracemalloc.reset_peak()
-            step()
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        with threadpool_limits(1):
-            found.append((best_cpu_seconds(step, steps), float(peak)))
-    shape = len(neuron_counts), len(pattern_counts)
-    seconds, peak = (np.reshape(column, shape) for column in zip(*found, strict=True))
-    seconds = labelled(seconds, "s", "time of a training step", **grid)
-    peak = labelled(peak, "1", "bytes of the arrays of training", **grid)
+        step = training_step([(neuron_counts[i],) * 2], pattern_counts[j])
+        tracemalloc.reset_peak()
+        step()
+        found[1, i, j] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        found[0, i, j] = best_seconds(step, steps)
+    seconds = labelled(found[0], "s", "time of a training step", **grid)
+    peak = labelled(found[1], "1", "bytes of the arrays of training", **grid)
     return xr.Dataset({"seconds": seconds, "bytes": peak})
+
+
+class TorchMemory(AdaptiveMemory):
+    """A stack trained by RMSprop on clean patterns, from the same weights, in a PyTorch loop."""
+
+    def _learn(self, patterns, limits):
+        import torch
+
+        recipe, rng = self.recipe(limits), np.random.default_rng(self.seed)
+        modules = []
+        for limit in limits:
+            linear = torch.nn.Linear(*limit.shape[::-1], bias=False)
+            linear.weight.data = torch.from_numpy(initial_weights(limit.shape, rng))
+            modules += [linear, torch.nn.Tanh()]
+        network = torch.nn.Sequential(*modules)
+        targets, mean_square = torch.from_numpy(patterns), torch.nn.MSELoss()
+        optimizer = torch.optim.RMSprop(network.parameters(), lr=recipe.learning_rate)
+        for step in range(recipe.steps + 1):
+            optimizer.zero_grad()
+            loss = mean_square(network(targets), targets)
+            self.loss_, self.steps_ = loss.item(), step
+            if self.loss_ < recipe.tolerance or step == recipe.steps:
+                break
+            loss.backward()
+            optimizer.step()
+        weights = [module.weight.detach().numpy().copy() for module in modules[::2]]
+        return [Layer(w, np.zeros(len(w), np.float32)) for w in weights]
 
 
 class NearestPattern:
@@ -184,8 +195,7 @@ class NearestPattern:
 
     def recall(self, cues, *, iterations=1):
         """Stored patterns (M, N) for cues (M, N), in one iteration, however many are allowed."""
-        squares = np.square(self.stored).sum(axis=1)
-        return self.stored[(squares - 2 * cues @ self.stored.T).argmin(axis=1)]
+        return self.stored[cdist(cues, self.stored).argmin(axis=1)]
 
 
 def recipe_costs(setup, *, recipes, seeds):
@@ -193,7 +203,7 @@ def recipe_costs(setup, *, recipes, seeds):
 
     Every recipe trains the same patterns from the same initial weights, on one thread, one network
     at a time and all networks as one batch, which share its time; PyTorch, if it is there, trains
-    the first recipe.
+    the first recipe, by RMSprop on clean patterns.
 
     Parameters
     ----------
@@ -207,100 +217,98 @@ def recipe_costs(setup, *, recipes, seeds):
     Returns
     -------
     xarray.Dataset
-        The `COSTS`, NaN for what was not trained.
+        NaN for what was not trained.
     """
     stored = [setup.stored(seed) for seed in range(check_count(seeds, "seeds"))]
+    rows = []
+    with threadpool_limits(1):
+        for *place, memory, seconds in train_every_way(setup, recipes, stored):
+            own = setup_quality(setup, memory, stored[place[-1]], place[-1])
+            rows.append([*place, seconds, float(own["cosine"]), memory.loss_, memory.steps_])
     axes = {"recipe": list(recipes), "way": WAYS, "seed": np.arange(seeds)}
-    trained = ("seconds", "cosine", "loss", "steps_taken")
-    costs = xr.Dataset({name: xr.DataArray(np.nan, axes, list(axes)) for name in trained})
-    with one_thread():
-        for place, row in train_every_way(setup, recipes, stored).items():
-            for seed, (memory, seconds) in enumerate(row):
-                quality = setup_quality(setup, memory, stored[seed], seed)["cosine"]
-                found = (seconds, float(quality), memory.loss_, memory.steps_)
-                for name, value in zip(trained, found, strict=True):
-                    costs[name].loc[*place, seed] = value
+    costs = pd.DataFrame(rows, columns=[*axes, "seconds", "cosine", "loss", "steps_taken"])
+    costs = costs.set_index(list(axes)).astype(float).to_xarray().reindex(axes)
     cues, nearest, free = [], [], check_limits(None, setup.shapes())
     for seed, own in enumerate(stored):
         rng = generator(seed, "cues", setup.neurons, setup.n_patterns, setup.level)
         cues.append(cosine(setup.corrupt(own, rng), own).mean())
         nearest.append(float(setup_quality(setup, NearestPattern(own), own, seed)["cosine"]))
     used = [setup.at(training=recipe).memory(0).recipe(free) for recipe in recipes.values()]
-    costs = costs.assign(
-        cue_cosine=("seed", cues),
-        nearest_cosine=("seed", nearest),
-        steps=("recipe", [recipe.steps for recipe in used]),
-        learning_rate=("recipe", [recipe.learning_rate for recipe in used]),
+    costs["cue_cosine"], costs["nearest_cosine"] = ("seed", cues), ("seed", nearest)
+    costs["steps"] = "recipe", [recipe.steps for recipe in used]
+    costs["learning_rate"] = "recipe", [recipe.learning_rate for recipe in used]
+    return describe(
+        costs,
+        seconds=("s", "training time per network"),
+        cosine=("1", "cosine similarity after recall"),
+        loss=("1", "mean squared error at the end of training"),
+        steps_taken=("1", "training steps taken"),
+        cue_cosine=("1", "cosine similarity of the cues"),
+        nearest_cosine=("1", "cosine similarity of the stored patterns nearest to the cues"),
+        steps=("1", "most training steps"),
+        learning_rate=("1", "learning rate at the first step"),
     )
-    return describe(costs, **COSTS)
 
 
 def train_every_way(setup, recipes, stored):
-    """Memories by (recipe, way), one for the patterns (P, N) of each seed, with their seconds."""
+    """Yield recipe, way, seed, memory and seconds, for the patterns (P, N) of each seed."""
 
-    def memories(name, kind=AdaptiveMemory):
-        networks = setup.at(training=recipes[name])
-        return [kind(**networks.memory(seed).get_params()) for seed in range(len(stored))]
+    def memory(recipe, seed, kind=AdaptiveMemory, **changes):
+        return kind(**setup.at(training=recipes[recipe]).memory(seed).get_params() | changes)
 
     first, *_ = recipes
-    alone = {(first, WAYS[0]): memories(first, TorchMemory)} if has_torch() else {}
-    alone |= {(name, WAYS[1]): memories(name) for name in recipes}
-    for memory, *_ in alone.values():  # pays for what only a first call does
-        type(memory)(**memory.get_params() | {"steps": 10}).fit(stored[0])
-    trained = {place: [] for place in alone}
+    alone = [(first, "PyTorch", TorchMemory)] if HAS_TORCH else []
+    alone += [(recipe, "one by one", AdaptiveMemory) for recipe in recipes]
+    for recipe, _, kind in alone:  # pays for what only a first call does, such as an import
+        memory(recipe, 0, kind, steps=10).fit(stored[0])
     for seed, own in enumerate(stored):  # the ways take turns: all meet the same disturbances
-        for place, row in alone.items():
-            seconds = best_cpu_seconds(partial(row[seed].fit, own), 1)
-            trained[place].append((row[seed], seconds))
+        for recipe, way, kind in alone:
+            network = memory(recipe, seed, kind)
+            yield recipe, way, seed, network, best_seconds(partial(network.fit, own))
     if len(stored) > 1:  # one is no batch
-        for name in recipes:
-            batch = memories(name)
-            whole = best_cpu_seconds(partial(fit_batch, batch, stored), 1)
-            trained[name, WAYS[2]] = [(memory, whole / len(stored)) for memory in batch]
-    return trained
-
-
-def recall_seconds(setup, *, batch, most, repeats):
-    """Seconds per cue of a recall on one thread, by way: one cue at a time, and in a batch.
-
-    The setup says how many iterations a cue by itself may take to come to rest; the batch gets
-    ``most``, which its last cue to rest would set otherwise. The first 20 of its cues are recalled
-    one by one too, and the shortest of several ``repeats`` counts.
-    """
-    stored, rng = setup.stored(0), generator(0, "processor")
-    many = setup.corrupt(np.resize(stored, (batch, setup.neurons)), rng)
-    alone = [cue[None] for cue in many[:20]]
-    with one_thread():
-        memory, seconds = setup.memory(0).fit(stored), []
-        for groups, limit in ((alone, setup.iterations), ([many], most)):
-            recalls = [partial(memory.recall, cues, iterations=limit) for cues in groups]
-            shortest = [best_seconds(recall, repeats) for recall in recalls]
-            seconds.append(sum(shortest) / sum(map(len, groups)))
-    way = ["one cue", "batch"]
-    return labelled(seconds, "s", "time per recall on one processor core", way=way)
+        for recipe in recipes:
+            batch = [memory(recipe, seed) for seed in range(len(stored))]
+            seconds = best_seconds(partial(fit_batch, batch, stored)) / len(stored)
+            for seed, network in enumerate(batch):
+                yield recipe, "batch", seed, network, seconds
 
 
 def processor_costs(setup, charged, *, batch, repeats, watts):
-    """Time and energy of a recall on this processor, in networks of several widths.
+    """Time and energy of a recall on one thread of this processor, in networks of several widths.
 
     Parameters
     ----------
     setup : Setup
-        Of a single layer; the other networks differ from it in their hidden layer.
+        Of a single layer; the other networks differ from it in their hidden layer. It says how many
+        iterations a cue by itself may take to come to rest.
     charged : DataArray (width,)
-        Iterations on average by width, 0 for the single layer; a batch gets as many, rounded up.
+        Iterations on average by width, 0 for the single layer; a batch gets as many, rounded up,
+        and not those of its last cue to rest.
     batch, repeats : int
-        As in `recall_seconds`.
+        Cues, of which the first 20 are recalled one by one too, and timings, of which the shortest
+        counts.
     watts : float
         Power of the processor.
     """
     limits, widths = [math.ceil(mean) for mean in charged.values], charged["width"].values.tolist()
-    networks = [setup.at(layers=2, width=width) if width else setup for width in widths]
-    measure = partial(recall_seconds, batch=batch, repeats=repeats)
-    seconds = [measure(own, most=most) for own, most in zip(networks, limits, strict=True)]
-    cpu = xr.concat(seconds, charged["width"].variable).to_dataset(name="seconds")
+    seconds = []
+    for width, most in zip(widths, limits, strict=True):
+        own = setup.at(layers=2, width=width) if width else setup
+        stored = own.stored(0)
+        cues = own.corrupt(np.resize(stored, (batch, own.neurons)), generator(0, "processor"))
+        recall = own.memory(0).fit(stored).recall
+        alone = [
+            best_seconds(partial(recall, cue[None], iterations=own.iterations), repeats)
+            for cue in cues[:20]
+        ]
+        together = best_seconds(partial(recall, cues, iterations=most), repeats)
+        seconds.append([np.mean(alone), together / batch])
+    axes = {"width": widths, "way": ["one cue", "batch"]}
+    seconds = labelled(seconds, "s", "time per recall on one processor core", **axes)
     return describe(
-        cpu.assign(energy=cpu["seconds"] * watts, iterations=("width", limits)),
+        xr.Dataset(
+            {"seconds": seconds, "energy": seconds * watts, "iterations": ("width", limits)}
+        ),
         energy=("J", "energy per recall at the stated power"),
         iterations=("1", "iterations of the batch: the chip's mean number, rounded up"),
         way=("1", "cues recalled at once"),

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from crossmem.chip.costs import layer_shapes, load_costs, recall_power, typical
@@ -13,8 +12,8 @@ from crossmem.chip.scan_costs import (
     scan_share,
     scan_table,
     use_between,
-    write_pulses,
 )
+from crossmem.randomness import generator
 from crossmem.storage import save_dataset
 
 TABLE = Path(__file__).resolve().parents[2] / "params" / "costs.yaml"
@@ -87,10 +86,10 @@ def test_costs_refuse_what_makes_no_sense(arguments, message):
 
 
 def test_pulses_of_a_write_are_those_of_a_scan():
-    crossbars = [Crossbar.fabricate(8, 8, rng=np.random.default_rng(3)) for _ in range(2)]
-    writes = write_pulses(crossbars[0])
-    assert writes["pulses"] == crossbars[1].characterize().writes / (2 * 128)
-    assert writes["slowest"] == crossbars[0].device.max_pulses
+    crossbar = Crossbar.fabricate(8, 8, rng=generator(0, "scan cost"))
+    writes = sample_writes(0.0, 0.0, size=8)
+    assert writes["pulses"] == crossbar.characterize().writes / (2 * 128)
+    assert writes["slowest"] == crossbar.device.max_pulses
 
 
 def test_the_table_holds_every_scan_and_its_range(tmp_path):

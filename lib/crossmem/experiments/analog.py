@@ -57,7 +57,7 @@ def analog_recall(setup, *, chips, remedy="none", seed):
         network, own = copy.deepcopy(written(peripherals))  # so that each chip's reads begin alike
         if age:
             conductances = _drifts(own, [age], nu, nu_spread, key)[0]
-            network = drifted(network, own, conductances)
+            network = drifted(network, conductances)
         found.append(setup_quality(setup, network, stored, seed))
     return xr.concat(found, "chip")
 
@@ -83,8 +83,8 @@ def drifted_recall(
     fresh = with_peripherals(on_chip, crossbars, peripherals, stored, rng)
     found = []
     for conductances in _drifts(crossbars, times, nu, nu_spread, key):
-        old = drifted(fresh, crossbars, conductances)
-        networks = {"cosine": old, "recalibrated": recalibrated(old, fresh)}
+        old = drifted(fresh, conductances)
+        networks = {"cosine": old, "recalibrated": recalibrated(old)}
         cosines = {k: setup_quality(setup, x, stored, seed)["cosine"] for k, x in networks.items()}
         found.append(xr.Dataset(cosines))
     aged = xr.concat(found, xr.Variable("time", [float(time) for time in times]))

@@ -154,6 +154,5 @@ def test_entries_have_the_values_asked_for():
     data["bits"] = ("chip", [np.nan, 4, 8, np.nan])
     assert comparison.entries(data, "chip", part="b")["cosine"].values.tolist() == [2, 3, 4]
     assert comparison.entries(data, "chip", part="b", bits=8)["cosine"].values.tolist() == [3]
-    assert comparison.entries(data, "chip", bits=None)["cosine"].values.tolist() == [1, 4]
-    with pytest.raises(ValueError, match="part='c'"):
+    with pytest.raises(ValueError, match="'part': 'c'"):
         comparison.entries(data, "chip", part="c")

@@ -170,29 +170,6 @@ def test_rate_distortion_bits_are_shannon_s_lower_bound(similarity):
     np.testing.assert_allclose(theory.rate_distortion_bits(similarities), expected)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"stability": -0.1}, "stability -0.1"),
-        ({"stability": 1.0, "stuck_ratio": 0.5}, "stuck_ratio.*stability 0"),
-    ],
-)
-def test_bad_gardner_arguments(options, message):
-    with pytest.raises(ValueError, match=message):
-        theory.gardner_capacity(**options)
-
-
-@pytest.mark.parametrize("overlap", [0.0, 1.0, -0.2])
-def test_bad_overlap(overlap):
-    with pytest.raises(ValueError, match=f"overlap is {overlap}.* between 0 and 1"):
-        theory.hebbian_capacity(overlap)
-
-
-def test_bad_connectivity():
-    with pytest.raises(ValueError, match=r"connectivity 3.*\[0, 1\]"):
-        theory.gardner_capacity(connectivity=3)
-
-
 def test_gaussian_bits_of_white_noise_are_half_the_log_of_the_distortion():
     white = np.random.default_rng(0).standard_normal((40_000, 9)) / 10
     expected = -0.5 * np.log2(1 - 0.99**2)

@@ -89,7 +89,10 @@ class CapacitySearch:
         return self.qualities[count]
 
     def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.4):
-        """Number of patterns up to which recall reaches the threshold.
+        """Number of patterns up to which recall reaches the threshold, an int.
+
+        It is 0 if even one pattern fails, and the size of the pool, with a warning, if all is
+        recalled.
 
         Parameters
         ----------
@@ -103,11 +106,6 @@ class CapacitySearch:
             The search ends once the largest number recalled and the smallest not recalled differ
             by at most this share of the former (or by 1); the capacity is interpolated between
             them. With 0 it is exact, if recall worsens with every additional pattern.
-
-        Returns
-        -------
-        int
-            0 if even one pattern fails; the size of the pool, with a warning, if all is recalled.
         """
         check_choice(criterion, "criterion", CRITERIA)
         check_rate(threshold, "threshold")
@@ -145,7 +143,7 @@ class Bracket:
         self._recalled = []  # by trial
 
     def closed(self, resolution):
-        """Whether both ends were tried and lie close enough, or no number is left to try."""
+        """Whether both ends lie close enough, or no number is left to try."""
         gap = self.high - self.low
         return gap <= 1 or (self.high <= self.top and gap <= resolution * self.low)
 

@@ -114,19 +114,12 @@ def tolerated(quality, dim, threshold=0.99):
 
 
 def devices_saved(capacity, devices, wanted, available):
-    """Share of the memristors that a network saves where it holds a wanted number of patterns.
+    """Share of the ``available`` memristors that a network saves if it holds what is ``wanted``.
 
-    The number of devices is interpolated in the logarithms between the widths tried.
-
-    Parameters
-    ----------
-    capacity : xarray.DataArray (seed, width)
-        Patterns that the network holds with so many ``devices`` (width,).
-    wanted : xarray.DataArray (seed,)
-        Number of patterns. Where even the narrowest network holds more, the result is what that
-        network saves; where the widest holds less, it is NaN.
-    available : int
-        Memristors of the network that it is compared with.
+    The network holds so many patterns, an array (seed, width), with so many devices (width,). Their
+    number is interpolated in the logarithms between the widths tried. Where even the narrowest
+    network holds more than wanted (seed,), the result (seed,) is what that network saves; where the
+    widest holds less, it is NaN.
     """
     devices = devices.sortby("width")
     shares = []
@@ -180,14 +173,11 @@ def closest(values, wanted):
 
 
 def entries(data, dim, **values):
-    """Entries of a Dataset along a dimension, whose variables have the given values; None is NaN.
+    """Entries of a Dataset along a dimension, whose variables have the given values.
 
     A ValueError if no entry has them all.
     """
-    chosen = np.ones(data.sizes[dim], dtype=bool)
-    for name, value in values.items():
-        chosen &= (data[name].isnull() if value is None else data[name] == value).values
+    chosen = np.all([data[name] == value for name, value in values.items()], axis=0)
     if not chosen.any():
-        wanted = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise ValueError(f"no {dim} has {wanted}: choose values that were tried")
+        raise ValueError(f"no {dim} has {values}: choose values that were tried")
     return data.isel({dim: np.flatnonzero(chosen)})

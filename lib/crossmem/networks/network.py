@@ -23,6 +23,9 @@ TIE = 1e-5
 class Layer:
     """One layer of synapses and its neurons: output = f(gain · W x + bias).
 
+    Arrays that do not fit each other, and a gain that is no finite number of at least 0, are a
+    TypeError or ValueError.
+
     Attributes
     ----------
     weights : array (n_out, n_in)
@@ -30,12 +33,7 @@ class Layer:
     bias : array (n_out,)
         Added after the gain. The threshold of the paper's equation 2 is its negative.
     gain : float
-        Scale of the read-out circuit, at least 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays do not fit each other, or the gain is negative or no finite number.
+        Scale of the read-out circuit.
     """
 
     weights: np.ndarray
@@ -67,7 +65,8 @@ class Network:
     """Layers of weights whose last output is fed back to the first input.
 
     A network is never changed: training makes one, and everything that happens to it on a chip
-    makes another (`crossmem.deploy`).
+    makes another (`crossmem.deploy`). Layers that do not fit each other, or none, and an unknown
+    parameter are a TypeError or ValueError.
 
     Parameters
     ----------
@@ -77,11 +76,6 @@ class Network:
         Output of the visible neurons. Hidden neurons are tanh units in both cases.
     unroll : int
         Updates of the state that bring a pattern back; recall takes a multiple of them.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no layer, the layers do not fit each other, or a parameter is unknown.
     """
 
     layers: tuple[Layer, ...]
@@ -143,6 +137,9 @@ class Network:
     def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
         """Feed cues back until nothing moves, at most ``iterations`` times.
 
+        Cues of another width or outside [-1, 1], an unknown update, iterations that end between two
+        passes, and asynchronous updates of layers behind converters are a TypeError or ValueError.
+
         Parameters
         ----------
         cues : array_like (n, N)
@@ -159,12 +156,6 @@ class Network:
         Returns
         -------
         array (n, N), or (iterations + 1, n, N) if ``trace``
-
-        Raises
-        ------
-        TypeError, ValueError
-            For cues of another width or outside [-1, 1], an unknown update, iterations that end
-            between two passes, or asynchronous updates of layers behind converters.
         """
         cues = self.check_states(cues)
         check_count(iterations, "iterations", least=0)
@@ -299,15 +290,20 @@ def sweep_neurons(layers, states, activation, rng):
         if len(layers) == 1:
             below, weights = product[:, neuron], first.weights.dtype.type(1)
         else:
-            hidden = np.tanh(first.gain * product + first.bias)
-            for layer in layers[1:-1]:
-                hidden = np.tanh(layer.field(hidden))
-            below, weights = hidden, last.weights[neuron]
+            below, weights = hidden_outputs(layers, product), last.weights[neuron]
         field = last.gain * np.dot(below, weights) + last.bias[neuron]
         moved = activate(field, states[:, neuron], activation, last.gain)
         product += np.outer(moved - states[:, neuron], first.weights[:, neuron])
         states[:, neuron] = moved
     return states
+
+
+def hidden_outputs(layers, product):
+    """Outputs (n, Nh) of the last hidden layer, given the products W x (n, n_out) of the first."""
+    hidden = np.tanh(layers[0].gain * product + layers[0].bias)
+    for layer in layers[1:-1]:
+        hidden = np.tanh(layer.field(hidden))
+    return hidden
 
 
 def cosine(states, patterns):

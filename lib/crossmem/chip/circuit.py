@@ -160,15 +160,6 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     return wired.reshape(n_in, n_out, 2).transpose(1, 0, 2)
 
 
-def share_lost(conductance, *, wire_resistance, tile=64):
-    """Share of its conductance that each device loses in `effective_pairs`.
-
-    NaN for devices of at most 10 µS, which carry too little current to show a loss.
-    """
-    seen = effective_pairs(conductance, wire_resistance=wire_resistance, tile=tile)
-    return np.where(conductance > 10.0, 1 - seen / np.maximum(conductance, 10.0), np.nan)
-
-
 def uniform_loss(lines, *, wire_resistance):
     """Share of the current that a square array loses to its lines, all devices at half of G_max.
 

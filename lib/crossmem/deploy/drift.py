@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossmem.checks import check_not_negative, check_rng
 from crossmem.deploy.analog import AnalogLayer, seen_through_lines
 from crossmem.networks.network import as_network
 
@@ -12,26 +11,12 @@ from crossmem.networks.network import as_network
 def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
     """Conductances of a programmed crossbar as time passes, (n_times, n_out, n_in, 2) in µS.
 
-    Stuck devices stay as they are; the others follow `DeviceModel.retention` and drift downwards. A
-    negative exponent or spread, and times that are negative or do not increase, are a ValueError.
-
-    Parameters
-    ----------
-    crossbar : Crossbar
-    times : list of float
-        Seconds since programming.
-    rng : numpy.random.Generator
-        Draws the walk of each device, and then its exponent.
-    nu, nu_spread : float
-        Mean drift exponent, 0 for the measured cells, and its spread from device to device.
+    Stuck devices stay as they are; the others drift as in `DeviceModel.retention`, which says what
+    the parameters are.
     """
-    check_not_negative(nu, "nu", 0.05)
-    check_not_negative(nu_spread, "nu_spread", 0.02)
-    device, fresh = crossbar.device, crossbar.conductance
-    walked = device.retention(fresh, times, check_rng(rng))
-    exponents = np.maximum(nu + nu_spread * rng.standard_normal(fresh.shape), 0.0)
-    elapsed = 1 + np.asarray(times, dtype=float) / device.drift_onset
-    return np.where(crossbar.stuck, fresh, walked * elapsed[:, None, None, None] ** -exponents)
+    fresh = crossbar.conductance
+    aged = crossbar.device.retention(fresh, times, rng, nu=nu, nu_spread=nu_spread)
+    return np.where(crossbar.stuck, fresh, aged)
 
 
 def drifted(network, conductances):

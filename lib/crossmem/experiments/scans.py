@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossmem.checks import check_count, check_even, check_rate
+from crossmem.checks import check_even, check_rate
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.faults import FaultMap
 from crossmem.chip.scanning import sampled_map
@@ -29,12 +29,10 @@ def sampled_scan(
     tile_rows : int, optional
         Rows of a tile, even; by default the array is one tile.
     """
-    check_even(columns, "columns")
-    tile = tile_rows or check_count(rows, "rows") + rows % 2
+    tile, outputs = tile_rows or rows + rows % 2, check_even(columns, "columns") // 2
     rng = generator(seed, "sampled scan", rows, columns)
-    crossbar = Crossbar.fabricate(
-        columns // 2, rows, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng, tile=tile
-    )
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    crossbar = Crossbar.fabricate(outputs, rows, **rates, rng=rng, tile=tile)
     on = crossbar.conductance > 0  # fresh working devices are off
     truth = np.stack((crossbar.stuck & ~on, on))
     faults, used = sampled_map(crossbar, rng, vectors, adc_bits)

@@ -121,16 +121,6 @@ def test_when_recalls_are_exact():
     np.testing.assert_array_equal(comparison.first_exact(cosine), [1, np.nan, 0])
 
 
-def test_an_energy_may_rise_by_rounding_only():
-    energy = xr.DataArray([[-1.0, -1.0, -1.0], [-2.0, -0.99995, -0.99]], dims=("iteration", "p"))
-    assert comparison.never_rises(energy).values.tolist() == [True, True, False]
-
-
-def test_the_share_below_a_limit_leaves_out_patterns_that_are_not_there():
-    radius = xr.DataArray([[0.5, 1.5, np.nan], [0.5, 0.6, np.nan]], dims=("seed", "pattern"))
-    assert comparison.share_below(radius).values.tolist() == [0.5, 1.0]
-
-
 def test_slope_of_a_power_law():
     sizes = xr.DataArray([64.0, 144, 400], {"neurons": [64, 144, 400]}, "neurons")
     assert comparison.log_slope(3 * sizes**1.5, "neurons") == pytest.approx(1.5)

@@ -17,8 +17,6 @@ from crossmem.chip.plans import (
     extrapolated,
     over_synchronous,
     plan_cost,
-    sweeps_for_saving,
-    sweeps_per_iteration,
 )
 from crossmem.storage import load_dataset
 
@@ -97,15 +95,6 @@ def test_beyond_the_simulated_sizes_changes_grow_with_the_neurons(counted):
         extrapolated(sizes, 32)
 
 
-@pytest.mark.parametrize(("width", "layers"), [(0, 1), (4, 2)])
-def test_the_sweeps_for_a_saving_save_it(constants, width, layers):
-    iterations, neurons = 3, 16
-    sweeps = iterations * sweeps_for_saving(0.9, neurons, layers)
-    slow = recall_cost(layer_shapes(neurons), "asynchronous", sweeps * neurons, constants)
-    fast = recall_cost(layer_shapes(neurons, width), "synchronous", iterations, constants)
-    assert 1 - fast["latency"] / slow["latency"] == pytest.approx(0.9)
-
-
 def test_the_committed_costs_follow_from_the_committed_counts(constants):
     paper = Path(__file__).resolve().parents[2] / "figures" / "paper"
     schemes, costs = (load_dataset(paper / f"05_{name}.nc") for name in ("schemes", "costs"))
@@ -135,11 +124,6 @@ def test_ratios_to_synchronous_recall(networks, constants):
     assert found["saved"] == pytest.approx(100 * (1 - fast["latency"] / slow["latency"]))
     own = ratios["energy"].sel(plan="synchronous", width=0)
     assert (own == 1).all()
-
-
-def test_sweeps_per_iteration_of_each_network(networks):
-    found = sweeps_per_iteration(networks)["updates"].sel(scheme="random draws")
-    assert found.values == pytest.approx([5.75 / 2.5, 5.75 / 5])
 
 
 def test_costs_at_every_size(counted, constants):

@@ -11,7 +11,6 @@ from crossmem.chip.scan_costs import (
     scan_cost,
     scan_share,
     scan_table,
-    use_between,
 )
 from crossmem.randomness import generator
 from crossmem.storage import save_dataset
@@ -65,11 +64,10 @@ def test_costs_by_hand():
     assert rows.energy == rows.read_energy + rows.write_energy
 
 
-def test_shares_and_the_use_between_scans_are_inverse():
+def test_share_of_a_scan():
     assert scan_share(1.0, 3.0) == 0.25
     assert scan_share(0.0, 3.0) == 0
-    assert use_between(1.0, 0.25) == 3
-    assert scan_share(0.7, use_between(0.7, 0.01)) == pytest.approx(0.01)
+    assert scan_share(0.7, 99 * 0.7) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
@@ -118,14 +116,6 @@ def test_the_table_holds_every_scan_and_its_range(tmp_path):
     )
     assert all({"units", "long_name"} <= v.attrs.keys() for v in table.data_vars.values())
     save_dataset(table, tmp_path / "table.nc")
-
-
-def test_reads_have_a_share_in_the_time_and_in_the_energy():
-    one = scan_cost(4, 4, "rows", CONSTANTS, tile=4, pulses=2.0, slowest=3)
-    time, energy = one.read_shares
-    assert time == one.read_seconds / (one.read_seconds + one.write_seconds)
-    assert energy == one.read_energy / (one.read_energy + one.write_energy)
-    assert 0 < time < 1 and 0 < energy < 1
 
 
 def test_stuck_devices_lengthen_the_writes_of_a_sample():

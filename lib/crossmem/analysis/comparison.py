@@ -142,21 +142,6 @@ def first_exact(cosine):
     return exact.argmax("iteration").where(exact.isel(iteration=-1))
 
 
-def never_rises(energy):
-    """Whether the energy (iteration, ...) of each recall never rises by over a thousandth of it."""
-    slack = 1e-3 * abs(energy)  # rounding, and states that no longer move
-    change = energy.diff("iteration")
-    return (change <= slack.isel(iteration=slice(1, None))).all("iteration")
-
-
-def share_below(values, limit=1.0, dim="pattern"):
-    """Share of the values along a dimension that are below a limit.
-
-    Places whose values are all NaN, such as patterns that a load does not have, are left out.
-    """
-    return (values.dropna(dim, how="all") < limit).mean(dim)
-
-
 def log_slope(values, dim):
     """Slope of the logarithm of a series (dim,) against that of its coordinate."""
     return float(np.polyfit(np.log(values[dim]), np.log(values), 1)[0])

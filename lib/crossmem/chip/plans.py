@@ -97,24 +97,6 @@ def costs_by_size(counted, neuron_counts, constants, wirings):
     return describe(xr.combine_by_coords(found).sel(plan=list(wirings), neurons=neuron_counts))
 
 
-def sweeps_per_iteration(counted):
-    """``updates`` and ``moving`` of the single layer per synchronous iteration of each network.
-
-    The counts have a dimension ``width`` as in `costs_by_width`.
-    """
-    counts = counted[["updates", "moving"]]
-    return counts.sel(width=0, drop=True) / counts.sel(scheme="synchronous", drop=True)
-
-
-def sweeps_for_saving(saved, neurons, layers=1):
-    """Sweeps of a single layer per iteration of a network at which the iterations save that much.
-
-    ``saved`` is a share of the time of the sweeps. A step of a sweep takes as long as an iteration
-    of one layer, at any constants, as long as each column has its own converter.
-    """
-    return layers / neurons / (1 - saved)
-
-
 def over_synchronous(costs, **baseline):
     """Costs of the plans of one network, such as ``width=0``, over synchronous recall in each.
 

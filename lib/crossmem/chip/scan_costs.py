@@ -62,11 +62,6 @@ class ScanCost(namedtuple("ScanCost", PARTS)):
         """Energy of the whole scan in J."""
         return self.read_energy + self.write_energy
 
-    @property
-    def read_shares(self):
-        """Shares of the deciding reads in the time and in the energy of the whole scan."""
-        return self.read_seconds / self.seconds, self.read_energy / self.energy
-
 
 def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowest):
     """`ScanCost` of a scan of a layer of ``n_out`` x ``n_in`` pairs of devices.
@@ -179,11 +174,6 @@ def scan_table(costs, sizes, writes):
 def scan_share(scan, use):
     """Share that a scan has in the whole, ``use`` being the time or energy until the next."""
     return scan / (scan + use)
-
-
-def use_between(scan, share):
-    """Time or energy of use between two scans at which scans have the given share in the whole."""
-    return scan * (1 - share) / share
 
 
 def _amounts(mode, size, writes, constants):

@@ -176,9 +176,8 @@ class Trainer:
         self._allocate()
 
     def _allocate(self):
-        replicas, patterns, _ = self.targets.shape
         self.inputs = np.empty_like(self.targets) if self.corrupt else self.targets
-        shapes = [(replicas, patterns, w.value.shape[1]) for w in self.path]
+        shapes = [(*self.targets.shape[:2], layer.value.shape[1]) for layer in self.path]
         self.outputs = [np.empty(shape, dtype=np.float32) for shape in shapes]
         self.deltas = [np.empty(shape, dtype=np.float32) for shape in shapes]
 

@@ -118,6 +118,14 @@ def test_the_table_holds_every_scan_and_its_range(tmp_path):
     save_dataset(table, tmp_path / "table.nc")
 
 
+def test_reads_have_a_share_in_the_time_and_in_the_energy():
+    one = scan_cost(4, 4, "rows", CONSTANTS, tile=4, pulses=2.0, slowest=3)
+    time, energy = one.read_shares
+    assert time == one.read_seconds / (one.read_seconds + one.write_seconds)
+    assert energy == one.read_energy / (one.read_energy + one.write_energy)
+    assert 0 < time < 1 and 0 < energy < 1
+
+
 def test_stuck_devices_lengthen_the_writes_of_a_sample():
     few, many = sample_writes(0.0, 0.0, size=16), sample_writes(0.1, 0.1, size=16)
     assert few.keys() == {"pulses", "slowest"}

@@ -62,6 +62,11 @@ class ScanCost(namedtuple("ScanCost", PARTS)):
         """Energy of the whole scan in J."""
         return self.read_energy + self.write_energy
 
+    @property
+    def read_shares(self):
+        """Shares of the deciding reads in the time and in the energy of the whole scan."""
+        return self.read_seconds / self.seconds, self.read_energy / self.energy
+
 
 def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowest):
     """`ScanCost` of a scan of a layer of ``n_out`` x ``n_in`` pairs of devices.

@@ -44,25 +44,6 @@ def test_ratios_leave_out_seeds_without_a_capacity():
     assert found["seed"].values.tolist() == [0, 2]
 
 
-def test_multipliers_by_criterion():
-    """The second criterion was searched on two seeds, on one of which nothing was held before."""
-    nan, criteria = np.nan, ("mean", "worst_pattern")
-    after = capacities([[8, 9, 6], [4, 6, nan]], criteria)
-    before = capacities([[4, 3, 3], [2, 0, nan]], criteria)
-    found = comparison.multipliers(after, before)
-    mean, worst = found["mean"], found["worst_pattern"]
-    assert (mean.before, mean.after, mean.seeds) == (
-        pytest.approx(10 / 3),
-        pytest.approx(23 / 3),
-        3,
-    )
-    assert mean.ratio.values.tolist() == [2, 3, 2]
-    assert mean.interval == mean_interval(mean.ratio)
-    assert (worst.before, worst.after, worst.seeds, worst.interval) == (1, 5, 1, None)
-    assert comparison.multipliers(after, before.sel(criterion=["mean"])).keys() == {"mean"}
-    assert str(mean).startswith("3 → 8, ×2.33 (2.00 to ") and str(worst) == "1 → 5"
-
-
 def test_gains_on_a_reference_leave_out_what_is_the_same():
     values = xr.DataArray(
         [[1.0, 2, 3], [1, 2, 3], [2, 3, 5]],

@@ -1,11 +1,8 @@
 """What labelled results say beside each other: ratios, leads, and where a quality is lost."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 
-from crossmem.analysis.capacity import CRITERIA
 from crossmem.analysis.statistics import crossing, mean_interval
 
 
@@ -37,47 +34,6 @@ def point_of(values, at, **place):
 def ratio(after, before):
     """Ratio of two capacities seed by seed, without the seeds on which ``before`` is 0 or NaN."""
     return (after / before.where(before > 0)).dropna("seed")
-
-
-@dataclass(frozen=True)
-class Multiplier:
-    """By what factor one training holds more patterns than another: mean capacities and `ratio`."""
-
-    before: float
-    after: float
-    ratio: xr.DataArray
-
-    @property
-    def seeds(self):
-        """Number of seeds that have a ratio."""
-        return self.ratio.sizes["seed"]
-
-    @property
-    def interval(self):
-        """Mean ratio with its 95 % interval, as `mean_interval`; None with fewer than two seeds."""
-        return mean_interval(self.ratio) if self.seeds > 1 else None
-
-    def __str__(self):
-        """Both capacities, and their ratio if it has an interval."""
-        held = f"{self.before:.0f} → {self.after:.0f}"
-        if self.interval is None:
-            return held
-        return "{}, ×{:.2f} ({:.2f} to {:.2f})".format(held, *map(float, self.interval))
-
-
-def multipliers(after, before):
-    """The `Multiplier` of two trainings by criterion, from capacities (criterion, seed) of each.
-
-    It is that of the seeds on which both were searched, which are not NaN. A criterion that one of
-    them lacks is left out.
-    """
-    found = {}
-    for criterion in CRITERIA:
-        if all(criterion in values["criterion"] for values in (after, before)):
-            pair = (values.sel(criterion=criterion, drop=True) for values in (after, before))
-            new, old = xr.align(*(values.dropna("seed") for values in pair))
-            found[criterion] = Multiplier(float(old.mean()), float(new.mean()), ratio(new, old))
-    return found
 
 
 def gains(values, dim, reference):

@@ -60,10 +60,7 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     count = None if count is None else check_count(count, "count")
     if name == "random":
         if return_labels:
-            raise ValueError(
-                "name='random' has no labels, but images of 'digits' or another source have; "
-                "choose one, or leave return_labels out."
-            )
+            raise ValueError("name='random' has no labels: choose images, such as 'digits'")
         shape = (count or 2000, size * size)
         if binary:
             return 2.0 * check_rng(rng).integers(0, 2, shape, dtype=np.int8) - 1.0
@@ -72,8 +69,7 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     count = len(pool) if count is None else count
     if count > len(pool):
         raise ValueError(
-            f"count is {count}, but the pool {name!r} holds {len(pool)} patterns (P larger than "
-            "the pool); take fewer or use a larger pool."
+            f"count is {count}, but the pool {name!r} holds {len(pool)} patterns; take fewer."
         )
     chosen = slice(count) if rng is None else check_rng(rng).choice(len(pool), count, replace=False)
     patterns = pool[chosen].astype(np.float64)
@@ -116,10 +112,8 @@ def image_side(neurons):
     neurons = check_count(neurons, "neurons")
     side = math.isqrt(neurons)
     if side * side != neurons:
-        raise ValueError(
-            f"neurons is {neurons}, but an image set needs a square number; "
-            f"the nearest are {side**2} and {(side + 1) ** 2}."
-        )
+        near = f"the nearest are {side**2} and {(side + 1) ** 2}"
+        raise ValueError(f"neurons is {neurons}, but an image has a square number; {near}.")
     return side
 
 

@@ -21,7 +21,7 @@ def refuse_missing(values, name):
     if missing:
         raise ValueError(
             f"{name} holds {missing} NaN among {np.size(values)} values: find out what failed, or "
-            "drop with dropna what was left out on purpose"
+            "drop what was left out on purpose"
         )
 
 
@@ -81,10 +81,8 @@ def mean_interval(values, dim="seed"):
     if not isinstance(values, xr.DataArray):
         values = xr.DataArray(values, dims=dim)
     if values.sizes.get(dim, 0) < 2:
-        raise ValueError(
-            f"values have sizes {dict(values.sizes)}, but an interval needs at least 2 along "
-            f"{dim!r}: run more of them"
-        )
+        sizes = dict(values.sizes)
+        raise ValueError(f"values have sizes {sizes}: run at least 2 along {dim!r}")
     values = values.astype(float)
     refuse_missing(values.values, "values")
     bootstrap = scipy.stats.bootstrap(

@@ -26,12 +26,11 @@ def drifted(network, conductances):
     `drift`. A ValueError if they are others, or a crossbar was written or scanned in between.
     """
     network = _behind_peripherals(network)
-    if len(conductances) != len(network.layers):
+    count, layers = len(conductances), []
+    if count != len(network.layers):
         raise ValueError(
-            f"{len(conductances)} arrays of conductances for {len(network.layers)} layer(s): "
-            "pass one per layer"
+            f"{count} arrays of conductances for {len(network.layers)} layer(s): pass one for each"
         )
-    layers = []
     for number, (layer, now) in enumerate(zip(network.layers, conductances, strict=True)):
         if not np.array_equal(layer.written, layer.crossbar.conductance):
             raise ValueError(
@@ -64,7 +63,5 @@ def recalibrated(network):
 def _behind_peripherals(network):
     network = as_network(network)
     if not all(isinstance(layer, AnalogLayer) for layer in network.layers):
-        raise ValueError(
-            "the network is behind no peripherals: pass what with_peripherals returned"
-        )
+        raise ValueError("the network is behind no peripherals: pass one of with_peripherals")
     return network

@@ -43,14 +43,11 @@ def paired(network, crossbars, *, programmed=False):
     With ``programmed`` the crossbars must hold the weights of the network as well.
     """
     if not isinstance(crossbars, list | tuple):
-        raise TypeError(
-            f"crossbars is a single {type(crossbars).__name__}; pass a list of Crossbar, one per "
-            "layer."
-        )
-    if len(crossbars) != len(network.layers):
-        raise ValueError(
-            f"{len(crossbars)} crossbars for {len(network.layers)} layer(s): pass one per layer"
-        )
+        kind = type(crossbars).__name__
+        raise TypeError(f"crossbars is a single {kind}; pass a list of Crossbar, one per layer.")
+    count, layers = len(crossbars), len(network.layers)
+    if count != layers:
+        raise ValueError(f"{count} crossbars for {layers} layer(s): pass one per layer")
     pairs = list(zip(network.layers, crossbars, strict=True))
     for number, (layer, crossbar) in enumerate(pairs):
         if not isinstance(crossbar, Crossbar):
@@ -71,12 +68,7 @@ def paired(network, crossbars, *, programmed=False):
 def with_programming_error(memory, error, rng):
     """The network with devices that miss their targets by a Gaussian error (Fig. 6b).
 
-    Parameters
-    ----------
-    memory : AssociativeMemory or Network
-    error : float
-        Standard deviation in µS; no conductance falls below zero.
-    rng : numpy.random.Generator
+    ``error`` is its standard deviation in µS; no conductance falls below zero.
     """
     network = as_network(memory)
     spread = check_not_negative(error, "error", 3.9) / DeviceModel.g_max

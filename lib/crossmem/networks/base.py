@@ -99,10 +99,8 @@ def is_free(limits):
     masked = (limits.low == 0) & (limits.high == 0)
     if (unbounded | masked).all():
         return True
-    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
-        raise ValueError(
-            "the limits mix unbounded with bounded weights: bound all of them, e.g. by [-1, 1]"
-        )
+    if np.isinf([limits.low, limits.high]).any():
+        raise ValueError("the limits mix unbounded with bounded weights: bound all, as by [-1, 1]")
     return False
 
 
@@ -126,10 +124,9 @@ def check_limits(limits, shapes):
     if not isinstance(limits, list | tuple):
         kind = type(limits).__name__
         raise TypeError(f"limits is a single {kind}; pass a list of WeightLimits, one per layer.")
-    if len(limits) != len(shapes):
-        raise ValueError(
-            f"{len(limits)} limits for {len(shapes)} layer(s): pass one WeightLimits per layer"
-        )
+    count, layers = len(limits), len(shapes)
+    if count != layers:
+        raise ValueError(f"{count} limits for {layers} layer(s): pass one WeightLimits per layer")
     limits = [
         WeightLimits(np.full(shape, -np.inf), np.full(shape, np.inf)) if limit is None else limit
         for limit, shape in zip(limits, shapes, strict=True)

@@ -87,10 +87,9 @@ class Network:
         check_count(self.unroll, "unroll")
         layers = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise TypeError(
-                f"layers is a {type(self.layers).__name__} of {[type(x).__name__ for x in layers]};"
-                " pass a list of at least one Layer."
-            )
+            kinds = [type(layer).__name__ for layer in layers]
+            kind = type(self.layers).__name__
+            raise TypeError(f"layers is a {kind} of {kinds}; pass a list of at least one Layer.")
         object.__setattr__(self, "layers", layers)
         for number, layer in enumerate(layers):
             below = layers[number - 1].weights.shape[0]  # the last layer feeds the first
@@ -128,10 +127,10 @@ class Network:
     def check_plain(self):
         """Refuse layers that are more than weights, bias and gain, such as those of a chip."""
         for number, layer in enumerate(self.layers):
-            if type(layer) is not Layer:
+            if (kind := type(layer)) is not Layer:
                 raise TypeError(
-                    f"layer {number} is of the kind {type(layer).__name__}, which is more than "
-                    "weights, bias and gain; use the network that it was made from."
+                    f"layer {number} is of the kind {kind.__name__}, which is more than weights, "
+                    "bias and gain; use the network that it was made from."
                 )
 
     def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
@@ -162,13 +161,12 @@ class Network:
         check_choice(update, "update", UPDATES)
         if iterations % self.unroll:
             raise ValueError(
-                f"iterations={iterations} ends between two passes of this network, whose patterns "
-                f"come back every {self.unroll} updates: use a multiple of unroll={self.unroll}"
+                f"iterations={iterations} ends between two passes: use a multiple of "
+                f"unroll={self.unroll}, after which patterns come back"
             )
         if update == "asynchronous" and any(layer.synchronous_only for layer in self.layers):
             raise ValueError(
-                "update='asynchronous' would bypass the converters and the noise of these layers: "
-                "recall with update='synchronous'"
+                "update='asynchronous' would bypass converters and noise: use update='synchronous'"
             )
         rng = np.random.default_rng(0) if rng is None else check_rng(rng)
         states = np.array(cues, dtype=self.layers[0].weights.dtype)
@@ -192,10 +190,9 @@ class Network:
         """
         patterns = self.check_states(patterns, stored=True)
         recalled = self.recall(cues, **recall_options)
-        if patterns.shape != recalled.shape:
-            raise ValueError(
-                f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
-            )
+        cues, stored = len(recalled), len(patterns)
+        if cues != stored:
+            raise ValueError(f"{cues} cues and {stored} patterns: pass one pattern per cue")
         return float(cosine(recalled, patterns).mean())
 
     def check_states(self, states, *, stored=False):
@@ -204,7 +201,7 @@ class Network:
         if states.shape[1] != self.neurons:
             raise ValueError(
                 f"patterns have {states.shape[1]} elements, but this network has {self.neurons} "
-                "neurons; pass patterns of that size"
+                "neurons; pass as many"
             )
         return states
 
@@ -216,8 +213,8 @@ class Network:
         self.check_plain()
         if type(self) is not Network:
             raise TypeError(
-                f"the network is of the kind {type(self).__name__}, which a file cannot hold "
-                "whole; save Network(network.layers, network.activation, network.unroll)."
+                f"a file cannot hold a {type(self).__name__} whole; save "
+                "Network(network.layers, network.activation, network.unroll)."
             )
         variables = {}
         for k, layer in enumerate(self.layers):

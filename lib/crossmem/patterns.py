@@ -26,14 +26,15 @@ SOURCES = ("digits", *IMAGE_FILES, "random")
 def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, return_labels=False):
     """Load a pool of square patterns.
 
+    Downloaded files are checked by SHA-256. The variable CROSSMEM_DATA names a folder that already
+    holds them, and CROSSMEM_MIRROR a base URL to try first; an OSError says that none has them.
+
     Parameters
     ----------
     name : {"digits", "mnist", "mnist-train", "emnist", "random"}
         Scikit-learn's 1,797 embedded digits (8 x 8, no download); the 10,000 test or 60,000
         training images of MNIST; the 20,800 test images of EMNIST letters; or independent random
-        pixels, fair +-1 if `binary`, else uniform in [-1, 1]. Downloaded files are checked by
-        SHA-256. The variable CROSSMEM_DATA names a folder that already holds them, and
-        CROSSMEM_MIRROR a base URL to try first.
+        pixels, fair +-1 if `binary`, else uniform in [-1, 1].
     size : int
         Side of the pattern in pixels.
     binary : bool
@@ -49,11 +50,6 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     -------
     patterns : ndarray of float64, shape (count, size * size)
     labels : ndarray of int, shape (count,), only if `return_labels`
-
-    Raises
-    ------
-    OSError
-        The files are neither in CROSSMEM_DATA nor on any mirror.
     """
     check_choice(name, "name", SOURCES)
     size = check_count(size, "size")

@@ -14,7 +14,6 @@ from crossmem.chip.plans import (
     STOPS,
     costs_by_size,
     costs_by_width,
-    extrapolated,
     over_synchronous,
     plan_cost,
 )
@@ -81,20 +80,6 @@ def test_unknown_plans_and_stops(counted, constants):
         plan_cost(counted, "sweeps", layer_shapes(16), constants, stop="rest")
 
 
-def test_beyond_the_simulated_sizes_changes_grow_with_the_neurons(counted):
-    sizes = xr.concat([counted, counted + 1], xr.Variable("neurons", [16, 64]))
-    assert (
-        extrapolated(sizes, 16)
-        .drop_vars("masked_fraction")
-        .equals(counted.drop_vars("masked_fraction"))
-    )
-    larger = extrapolated(sizes, 256)
-    assert (larger["updates"] == counted["updates"] + 1).all()
-    assert (larger["changes"] == 4 * (counted["changes"] + 1)).all()
-    with pytest.raises(ValueError, match="neurons=32 is unknown"):
-        extrapolated(sizes, 32)
-
-
 def test_the_committed_costs_follow_from_the_committed_counts(constants):
     paper = Path(__file__).resolve().parents[2] / "figures" / "paper"
     schemes, costs = (load_dataset(paper / f"05_{name}.nc") for name in ("schemes", "costs"))
@@ -134,6 +119,12 @@ def test_costs_at_every_size(counted, constants):
     table = costs_by_size(sizes, [16, 256], constants, wirings)
     assert table["energy"].dims == ("layers", "plan", "neurons", "seed", "component")
     assert table["plan"].values.tolist() == list(wirings)
-    counts = extrapolated(sizes.sel(layers=2, drop=True), 256)
-    one = plan_cost(counts, "sweeps", layer_shapes(256, 128), constants, chip=strip)
+    # Beyond the largest network, its updates, and changes in proportion to the neurons.
+    held = costs_by_size(sizes, [16, 256], constants, {"held": ("sweeps, lines held", None)})
+    larger = counted.assign(updates=counted["updates"] + 1, changes=4 * (counted["changes"] + 1))
+    one = plan_cost(larger, "sweeps", layer_shapes(256, 128), constants, chip=strip)
     assert one.equals(table.sel(layers=2, plan="one strip", neurons=256, drop=True))
+    one = plan_cost(larger, "sweeps, lines held", layer_shapes(256), constants)
+    assert one.equals(held.sel(layers=1, plan="held", neurons=256, drop=True))
+    with pytest.raises(ValueError, match="neurons=32 is unknown"):
+        costs_by_size(sizes, [32], constants, wirings)

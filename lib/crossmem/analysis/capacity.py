@@ -51,13 +51,11 @@ class CapacitySearch:
     Parameters
     ----------
     memory_factory : callable
-        ``memory_factory()`` returns an unfitted memory.
+        ``memory_factory()`` returns an unfitted memory, to be fitted within the ``limits``.
     pool : array (n, N)
         Patterns to draw from.
     corrupt, cues, iterations
         As in `recall_quality`.
-    limits : list of WeightLimits or None
-        What the memory is fitted within.
     rng : numpy.random.Generator
         Draws the patterns and the cues.
     deploy : callable, optional
@@ -171,9 +169,8 @@ class Bracket:
         """The number to try next, between the ends; ``guess`` if none was tried.
 
         It lies a little beyond the crossing, as seen from the nearer end: if the law holds, the
-        trial brings the farther end close. While one end is missing, the steps towards it grow with
-        every trial. After three trials in a row on one side the law does not hold, and the
-        geometric middle is tried.
+        trial brings the farther end close. While one end is missing, the steps towards it grow.
+        After three trials in a row on one side the law does not hold: it is the geometric middle.
         """
         if not self._recalled:
             return guess

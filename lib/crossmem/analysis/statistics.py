@@ -99,24 +99,21 @@ def mean_interval(values, dim="seed"):
 
 
 def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
-    """Place at which a quality first falls below a threshold, interpolated.
+    """Place at which a quality first falls below a threshold, interpolated: a float.
+
+    It lies between the last place of the unbroken run of successes and the next, and is the first
+    place if that fails already. NaN, and places that do not increase, are a ValueError.
 
     Parameters
     ----------
     places, quality : array (n,)
-        The places increase, such as fault rates or times. NaN among the quality is a ValueError.
+        The places are fault rates or times, for example.
     threshold : float
         Reaching it is a success.
     log : bool
         Interpolate in the logarithm of the place, which is above 0, and not in the place itself.
     never : float
         What to return if the quality never falls below, such as the last place tried.
-
-    Returns
-    -------
-    float
-        Between the last place of the unbroken run of successes and the next; the first place if
-        that fails already.
     """
     places, quality = np.asarray(places, dtype=float), np.asarray(quality, dtype=float)
     increasing = (np.diff(places) > 0).all() and (not log or (places > 0).all())

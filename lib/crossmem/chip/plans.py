@@ -66,32 +66,24 @@ def costs_by_width(counted, neurons, constants, *, stops=STOPS):
     return describe(xr.combine_by_coords(found).sel(orders).assign_coords(orders))
 
 
-def extrapolated(counted, neurons):
-    """The counts at a number of neurons, also at more than were simulated.
-
-    Beyond the largest simulated network its updates are taken, and its changes of single neurons
-    grow in proportion to the neurons. A size in between that was not simulated is a ValueError.
-    """
-    simulated = counted["neurons"].values.tolist()
-    largest = max(simulated)
-    known = check_choice(min(neurons, largest), "neurons", simulated)
-    counted = counted.sel(neurons=known, drop=True)
-    return counted.assign(changes=counted["changes"] * max(neurons / largest, 1))
-
-
 def costs_by_size(counted, neuron_counts, constants, wirings):
     """`plan_cost` in a single layer and in a stack, whose hidden layer has half of the neurons.
 
-    The counts, as in `extrapolated`, have a dimension ``layers`` too, 1 or 2; ``wirings`` has a key
-    of `PLANS` and a `Chip` or None by name. The first dimensions of the Dataset are ``layers``,
+    The counts have the dimensions ``layers``, 1 or 2, and ``neurons`` too. Beyond the largest
+    simulated network its updates are taken, and its changes of single neurons grow in proportion to
+    the neurons; a size in between that was not simulated is a ValueError. ``wirings`` has a key of
+    `PLANS` and a `Chip` or None by name. The first dimensions of the Dataset are ``layers``,
     ``plan`` (the names) and ``neurons``.
     """
-    found = []
+    simulated, found = counted["neurons"].values.tolist(), []
+    largest = max(simulated)
     for layers, (name, (plan, chip)), n in product(
         counted["layers"].values.tolist(), wirings.items(), neuron_counts
     ):
+        known = check_choice(min(n, largest), "neurons", simulated)
+        at_size = counted.sel(layers=layers, neurons=known, drop=True)
+        at_size = at_size.assign(changes=at_size["changes"] * max(n / largest, 1))
         shapes = layer_shapes(n, n // 2 if layers == 2 else 0)
-        at_size = extrapolated(counted.sel(layers=layers), n)
         cost = plan_cost(at_size, plan, shapes, constants, chip=chip)
         found.append(cost.expand_dims(layers=[layers], plan=[name], neurons=[n]))
     return describe(xr.combine_by_coords(found).sel(plan=list(wirings), neurons=neuron_counts))

@@ -63,11 +63,11 @@ def tornado(ratio, costs):
     middle = quantity(ratio(typical(costs)), "1", "ratio with every constant at its typical value")
     bars = {"at_typical": middle}
     for end in ("low", "high"):
-        one_at_end = {
+        constants = {
             key: [getattr(cost, end if key == own else "typical") for own in costs]
             for key, cost in costs.items()
         }
-        found = ratio({k: xr.DataArray(v, dims="constant") for k, v in one_at_end.items()})
+        found = ratio({k: xr.DataArray(v, dims="constant") for k, v in constants.items()})
         meaning = f"ratio with the constant at its {end} end"
         bars[f"at_{end}"] = quantity(found, "1", meaning, "constant")
     names = quantity(list(costs), "1", "constant that is varied", "constant")

@@ -111,13 +111,6 @@ def test_counting_bound_of_one_layer_is_gardner_s_and_of_two_four_per_hidden_neu
     np.testing.assert_allclose(two_layers, 4 * hidden / 0.3)
 
 
-def test_bits_per_device_by_hand():
-    """Ten patterns of 16 pixels with half a bit each on 160 memristors: 80 bits."""
-    assert theory.bits_per_device(10, 160, 16, 0.5) == 0.5
-    at_gardner = theory.bits_per_device(2 * np.array([9, 64]), 2 * np.array([9, 64]) ** 2, [9, 64])
-    np.testing.assert_allclose(at_gardner, 1)
-
-
 # Information in an image
 
 

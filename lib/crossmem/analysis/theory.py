@@ -92,15 +92,6 @@ def counting_bound(weights, neurons, bits_per_pixel=1.0):
     return 2 * weights / (neurons * bits_per_pixel)
 
 
-def bits_per_device(capacity, devices, neurons, bits_per_pixel=1.0):
-    """Bits stored per memristor, two of which make a weight; numbers or arrays of them.
-
-    1 is the bound of one layer of threshold units. The capacity is a number of patterns, the rest
-    is as in `counting_bound`.
-    """
-    return capacity * neurons * bits_per_pixel / devices
-
-
 def bits_per_pixel(images):
     """Bits per pixel of binary images, as one part of them predicts the other; 1 for fair pixels.
 

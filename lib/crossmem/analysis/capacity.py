@@ -117,11 +117,8 @@ class CapacitySearch:
             trial = inside[0] if inside else bracket.next_trial(resolution, min(guess, top))
             bracket.add(trial, getattr(self.quality(trial), criterion))
         if bracket.low == top:
-            warnings.warn(
-                f"all {top} patterns of the pool are recalled, so the capacity may be larger: "
-                "draw from a larger pool",
-                stacklevel=2,
-            )
+            recalled = f"all {top} patterns of the pool are recalled"
+            warnings.warn(f"{recalled}: draw from a larger one, for it may hold more", stacklevel=2)
         return bracket.capacity()
 
 

@@ -158,19 +158,11 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
     capacity of free weights the box costs. Gordon's inequality gives the feasible load
     2(E w·g)² / E|w|², as it does Gardner's 2 without a box; s maximises it.
 
-    Parameters
-    ----------
-    stuck_off, stuck_on : float
-        Fault rates per device.
-    intervals, compensate : bool
-        As in `experiments.pairs.Way`; intervals make up for offsets by themselves. Offsets without
-        compensation count as known to the training, which gives a bound for any training that
-        leaves the touched pairs alone.
-
-    Returns
-    -------
-    connectivity, stuck_ratio : float
-        For `gardner_capacity`; with all devices stuck 0, and infinity if a weight is stuck at ±1.
+    The fault rates are per device; ``intervals`` and ``compensate`` are as in
+    `experiments.pairs.Way`, and intervals make up for offsets by themselves. Offsets without
+    compensation count as known to the training, which bounds any that leaves touched pairs alone.
+    Returns a connectivity, 0 with all devices stuck, and a stuck ratio, then infinite if a weight
+    is stuck at ±1.
     """
     check_fault_rates(stuck_off, stuck_on)
     works = max(1.0 - stuck_off - stuck_on, 0.0)

@@ -114,8 +114,7 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     layer can be held.
 
     Currents flow for the read time only, and a column's value is held until its converter is free.
-    Tiles and neurons work in parallel. Leakage, currents of amplifiers at rest and the control
-    logic are left out.
+    Tiles and neurons work in parallel. Leakage, amplifiers at rest and control logic are left out.
 
     Parameters
     ----------

@@ -168,7 +168,7 @@ def test_mnist_cues_at_noise_0_3_are_closer_than_random_ones(rng):
         ({"count": 1798}, ValueError, "count is 1798.*1797"),
         ({"count": 3, "rng": 7}, TypeError, "rng is 7.*Generator"),
         ({"name": "random"}, TypeError, "rng is None.*default_rng"),
-        ({"name": "random", "return_labels": True}, ValueError, "'random'.*return_labels"),
+        ({"name": "random", "return_labels": True}, ValueError, "'random'.*labels"),
     ],
 )
 def test_load_patterns_rejects(arguments, error, message):

@@ -26,14 +26,15 @@ SOURCES = ("digits", *IMAGE_FILES, "random")
 def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, return_labels=False):
     """Load a pool of square patterns.
 
+    Downloaded files are checked by SHA-256. The variable CROSSMEM_DATA names a folder that already
+    holds them, and CROSSMEM_MIRROR a base URL to try first; an OSError says that none has them.
+
     Parameters
     ----------
     name : {"digits", "mnist", "mnist-train", "emnist", "random"}
         Scikit-learn's 1,797 embedded digits (8 x 8, no download); the 10,000 test or 60,000
         training images of MNIST; the 20,800 test images of EMNIST letters; or independent random
-        pixels, fair +-1 if `binary`, else uniform in [-1, 1]. Downloaded files are checked by
-        SHA-256. The variable CROSSMEM_DATA names a folder that already holds them, and
-        CROSSMEM_MIRROR a base URL to try first.
+        pixels, fair +-1 if `binary`, else uniform in [-1, 1].
     size : int
         Side of the pattern in pixels.
     binary : bool
@@ -49,21 +50,13 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     -------
     patterns : ndarray of float64, shape (count, size * size)
     labels : ndarray of int, shape (count,), only if `return_labels`
-
-    Raises
-    ------
-    OSError
-        The files are neither in CROSSMEM_DATA nor on any mirror.
     """
     check_choice(name, "name", SOURCES)
     size = check_count(size, "size")
     count = None if count is None else check_count(count, "count")
     if name == "random":
         if return_labels:
-            raise ValueError(
-                "name='random' has no labels, but images of 'digits' or another source have; "
-                "choose one, or leave return_labels out."
-            )
+            raise ValueError("name='random' has no labels: choose images, such as 'digits'")
         shape = (count or 2000, size * size)
         if binary:
             return 2.0 * check_rng(rng).integers(0, 2, shape, dtype=np.int8) - 1.0
@@ -72,8 +65,7 @@ def load_patterns(name="digits", *, size=8, binary=True, count=None, rng=None, r
     count = len(pool) if count is None else count
     if count > len(pool):
         raise ValueError(
-            f"count is {count}, but the pool {name!r} holds {len(pool)} patterns (P larger than "
-            "the pool); take fewer or use a larger pool."
+            f"count is {count}, but the pool {name!r} holds {len(pool)} patterns; take fewer."
         )
     chosen = slice(count) if rng is None else check_rng(rng).choice(len(pool), count, replace=False)
     patterns = pool[chosen].astype(np.float64)
@@ -116,10 +108,8 @@ def image_side(neurons):
     neurons = check_count(neurons, "neurons")
     side = math.isqrt(neurons)
     if side * side != neurons:
-        raise ValueError(
-            f"neurons is {neurons}, but an image set needs a square number; "
-            f"the nearest are {side**2} and {(side + 1) ** 2}."
-        )
+        near = f"the nearest are {side**2} and {(side + 1) ** 2}"
+        raise ValueError(f"neurons is {neurons}, but an image has a square number; {near}.")
     return side
 
 

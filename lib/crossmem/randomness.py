@@ -29,10 +29,8 @@ def _word(value):
     """Map a scalar to a 128-bit integer; `hash` differs between processes."""
     value = value.item() if isinstance(value, np.generic) else value
     if not isinstance(value, str | int | float):
-        raise TypeError(
-            f"coordinate {value!r} is a {type(value).__name__}, but must be a string or a number: "
-            "pass the plain scalars of the grid point."
-        )
+        kind = type(value).__name__
+        raise TypeError(f"coordinate {value!r} is a {kind}: pass a string or a number.")
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:16], "big")

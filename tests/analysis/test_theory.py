@@ -111,13 +111,6 @@ def test_counting_bound_of_one_layer_is_gardner_s_and_of_two_four_per_hidden_neu
     np.testing.assert_allclose(two_layers, 4 * hidden / 0.3)
 
 
-def test_bits_per_device_by_hand():
-    """Ten patterns of 16 pixels with half a bit each on 160 memristors: 80 bits."""
-    assert theory.bits_per_device(10, 160, 16, 0.5) == 0.5
-    at_gardner = theory.bits_per_device(2 * np.array([9, 64]), 2 * np.array([9, 64]) ** 2, [9, 64])
-    np.testing.assert_allclose(at_gardner, 1)
-
-
 # Information in an image
 
 
@@ -168,29 +161,6 @@ def test_rate_distortion_bits_are_shannon_s_lower_bound(similarity):
     assert theory.rate_distortion_bits(similarity) == pytest.approx(expected)
     similarities = np.full(3, similarity)
     np.testing.assert_allclose(theory.rate_distortion_bits(similarities), expected)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"stability": -0.1}, "stability -0.1"),
-        ({"stability": 1.0, "stuck_ratio": 0.5}, "stuck_ratio.*stability 0"),
-    ],
-)
-def test_bad_gardner_arguments(options, message):
-    with pytest.raises(ValueError, match=message):
-        theory.gardner_capacity(**options)
-
-
-@pytest.mark.parametrize("overlap", [0.0, 1.0, -0.2])
-def test_bad_overlap(overlap):
-    with pytest.raises(ValueError, match=f"overlap is {overlap}.* between 0 and 1"):
-        theory.hebbian_capacity(overlap)
-
-
-def test_bad_connectivity():
-    with pytest.raises(ValueError, match=r"connectivity 3.*\[0, 1\]"):
-        theory.gardner_capacity(connectivity=3)
 
 
 def test_gaussian_bits_of_white_noise_are_half_the_log_of_the_distortion():

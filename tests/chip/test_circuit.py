@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 from crossmem.chip.circuit import (
     CrossbarCircuit,
     effective_pairs,
-    share_lost,
     uniform_loss,
 )
 from crossmem.chip.crossbar import Crossbar
@@ -231,18 +230,13 @@ def test_tiles_add_up(rng):
     np.testing.assert_allclose(voltages @ (pairs[..., 0] - pairs[..., 1]).T, total, rtol=1e-9)
 
 
-def test_the_share_lost_of_one_device_is_that_of_its_segments():
+def test_one_device_of_a_layer_is_in_series_with_its_segments():
     conductance = np.zeros((2, 2, 2))
-    conductance[1, 0, 0], conductance[0, 1, 1] = 100.0, 10.0
-    lost = share_lost(conductance, wire_resistance=(50.0, 70.0))
-    assert np.isnan(lost).sum() == 7  # the device of 10 µS is too small to count
-    circuit = CrossbarCircuit(
-        conductance.transpose(1, 0, 2).reshape(2, 4), wire_resistance=(50, 70)
-    )
-    assert lost[1, 0, 0] == pytest.approx(1 - circuit.effective_conductance()[0, 2] / 100)
-    alone = np.where(conductance == 100, conductance, 0)
+    conductance[1, 0, 0] = 100.0
+    seen = effective_pairs(conductance, wire_resistance=(50, 70))
     series = 1e4 + 3 * 50 + 2 * 70  # Ω, third column, first of two rows
-    assert share_lost(alone, wire_resistance=(50, 70))[1, 0, 0] == pytest.approx(1 - 1e4 / series)
+    assert seen[1, 0, 0] == pytest.approx(1e6 / series)
+    assert np.count_nonzero(seen) == 1
 
 
 def test_a_uniform_array_loses_the_current_that_does_not_arrive(rng):

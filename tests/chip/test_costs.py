@@ -17,7 +17,6 @@ from crossmem.chip.costs import (
     ranges,
     recall_cost,
     recall_power,
-    saving,
     typical,
 )
 from crossmem.storage import save_dataset
@@ -49,9 +48,9 @@ def counts(result):
 
 
 def change(tmp_path, key, **fields):
-    """The project's table with some fields of one entry replaced, or dropped if None."""
+    """The project's table with some fields of one entry replaced."""
     table = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
-    table[key] = {k: v for k, v in (table[key] | fields).items() if v is not None}
+    table[key] |= fields
     path = tmp_path / "costs.yaml"
     path.write_text(yaml.safe_dump(table), encoding="utf-8")
     return path
@@ -209,16 +208,8 @@ def test_a_sweep_drives_a_tile_once_per_neuron_or_per_output_of_it(neurons):
     for driven, times in ((True, neurons), (False, 32)):
         chip = Chip(idle_strips_driven=driven)
         sweep = recall_cost(shape, "asynchronous", neurons, values, chip=chip)
-        assert saving(sweep, one)["energy"] == pytest.approx(1 + (times - 1) * share)
-
-
-def test_saving_by_hand(constants):
-    slow = recall_cost([(2, 2)], "asynchronous", 4, constants, chip=SMALL)
-    fast = recall_cost([(2, 2)], "synchronous", 1, constants, chip=SMALL)
-    gain = saving(slow, fast)
-    assert gain["latency"] == pytest.approx(4)
-    assert gain["latency_saved"] == pytest.approx(0.75)
-    assert gain["energy"] == pytest.approx((11.2 + 3.2 + 8 + 240 + 4) / (2.8 + 1.6 + 4 + 120 + 2))
+        ratio = sweep["energy"].sum() / one["energy"].sum()
+        assert ratio == pytest.approx(1 + (times - 1) * share)
 
 
 def test_results_can_be_saved(constants, tmp_path):
@@ -235,17 +226,15 @@ def test_every_constant_of_the_project_has_a_source():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"unit": None}, "constant 'adc_energy' is .*: give name, unit"),
-        ({"unit": "nJ"}, "is in nJ: convert it to pJ"),
-        ({"low": 50}, "constant 'adc_energy' has low 50, typical 34 and high 44: put"),
+        ({"unit": "nJ"}, "'adc_energy' .* 44 nJ: give .* in pJ"),
+        ({"low": 50}, "'adc_energy' has low 50, typical 34 and high 44"),
         ({"typical": 45}, "low 1.2, typical 45 and high 44"),
-        ({"low": -1}, "low of constant 'adc_energy' is -1, but must be at least 0"),
-        ({"high": "much"}, "high of constant 'adc_energy' is 'much'"),
-        ({"high": float("nan")}, "high of constant 'adc_energy' is nan"),
+        ({"low": -1}, "'adc_energy' has low -1"),
+        ({"high": float("nan")}, "high nan"),
     ],
 )
 def test_bad_entries(tmp_path, fields, message):
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises(ValueError, match=message):
         load_costs(change(tmp_path, "adc_energy", **fields))
 
 

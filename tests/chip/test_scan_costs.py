@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from crossmem.chip.costs import layer_shapes, load_costs, recall_power, typical
@@ -12,9 +11,8 @@ from crossmem.chip.scan_costs import (
     scan_cost,
     scan_share,
     scan_table,
-    use_between,
-    write_pulses,
 )
+from crossmem.randomness import generator
 from crossmem.storage import save_dataset
 
 TABLE = Path(__file__).resolve().parents[2] / "params" / "costs.yaml"
@@ -66,11 +64,10 @@ def test_costs_by_hand():
     assert rows.energy == rows.read_energy + rows.write_energy
 
 
-def test_shares_and_the_use_between_scans_are_inverse():
+def test_share_of_a_scan():
     assert scan_share(1.0, 3.0) == 0.25
     assert scan_share(0.0, 3.0) == 0
-    assert use_between(1.0, 0.25) == 3
-    assert scan_share(0.7, use_between(0.7, 0.01)) == pytest.approx(0.01)
+    assert scan_share(0.7, 99 * 0.7) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +84,10 @@ def test_costs_refuse_what_makes_no_sense(arguments, message):
 
 
 def test_pulses_of_a_write_are_those_of_a_scan():
-    crossbars = [Crossbar.fabricate(8, 8, rng=np.random.default_rng(3)) for _ in range(2)]
-    writes = write_pulses(crossbars[0])
-    assert writes["pulses"] == crossbars[1].characterize().writes / (2 * 128)
-    assert writes["slowest"] == crossbars[0].device.max_pulses
+    crossbar = Crossbar.fabricate(8, 8, rng=generator(0, "scan cost"))
+    writes = sample_writes(0.0, 0.0, size=8)
+    assert writes["pulses"] == crossbar.characterize().writes / (2 * 128)
+    assert writes["slowest"] == crossbar.device.max_pulses
 
 
 def test_the_table_holds_every_scan_and_its_range(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from crossmem.chip.circuit import effective_pairs
 from crossmem.chip.converters import Peripherals
 from crossmem.chip.crossbar import Crossbar
+from crossmem.chip.devices import DeviceModel
 from crossmem.deploy.analog import AnalogLayer, with_peripherals
 from crossmem.deploy.ir_drop import compensate_ir_drop
 from crossmem.deploy.programming import (
@@ -25,18 +26,19 @@ def rng():
     return np.random.default_rng(6)
 
 
+def layer_of(pairs, bias, gain, *, tile=64, **options):
+    """An analog layer of pairs, in units of G_max."""
+    written, none = 150 * pairs, np.zeros(pairs.shape, dtype=bool)
+    crossbar = Crossbar(written, none, rng=None, device=DeviceModel(), tile=tile)
+    held = {"pairs": pairs, "written": written, "written_sum": pairs.sum()}
+    weights = (pairs[..., 0] - pairs[..., 1]).astype(np.float32)
+    return AnalogLayer(weights, bias, gain, crossbar=crossbar, **held, **options)
+
+
 def by_hand(gain=1.0, dac_bits=None, adc_bits=None, **options):
     """Two neurons with the weights [[1, -0.5], [-0.75, 0.5]]."""
-    weights = (PAIRS[..., 0] - PAIRS[..., 1]).astype(np.float32)
-    return AnalogLayer(
-        weights,
-        np.array([0.0, 0.25], dtype=np.float32),
-        gain,
-        pairs=PAIRS,
-        written=150 * PAIRS,
-        peripherals=Peripherals(dac_bits, adc_bits),
-        **options,
-    )
+    bias = np.array([0.0, 0.25], dtype=np.float32)
+    return layer_of(PAIRS, bias, gain, peripherals=Peripherals(dac_bits, adc_bits), **options)
 
 
 def chip(rng, neurons=20, *, hidden=(), tile=64, **rates):
@@ -85,15 +87,13 @@ def test_tiles_are_converted_apart_and_added():
 
 def test_read_noise_adds_up_in_squares_over_devices_and_tiles(rng):
     pairs = rng.random((2, 10, 2))
-    weights = (pairs[..., 0] - pairs[..., 1]).astype(np.float32)
-    layer = AnalogLayer(
-        weights, np.zeros(2), 3.0, pairs=pairs, written=pairs, noise=0.02, tile=4, rng=rng
-    )
+    noisy = Peripherals(read_noise=0.02 * 150)
+    layer = layer_of(pairs, np.zeros(2), 3.0, peripherals=noisy, tile=4, rng=rng)
     states = np.tile(rng.uniform(-1, 1, 10), (20_000, 1))
     field = layer.field(states)
     spread = 3 * 0.02 * np.sqrt(2) * np.linalg.norm(states[0])  # two devices per weight
     np.testing.assert_allclose(field.std(axis=0), spread, rtol=0.03)
-    expected = 3 * states[0] @ weights.T
+    expected = 3 * states[0] @ layer.weights.T
     np.testing.assert_allclose(field.mean(axis=0), expected, atol=4 * spread / np.sqrt(20_000))
     assert abs(np.corrcoef(field.T)[0, 1]) < 0.03
 

@@ -65,8 +65,8 @@ def test_drift_that_cannot_be(rng, times, options, message):
 
 def test_unchanged_conductances_are_the_same_network(rng):
     fresh, crossbars, patterns = chip(rng, Peripherals(6, 6, 0.0, 2.0), hidden=(7,))
-    same = drifted(fresh, crossbars, [crossbar.conductance for crossbar in crossbars])
-    again = recalibrated(same, fresh)
+    same = drifted(fresh, [crossbar.conductance for crossbar in crossbars])
+    again = recalibrated(same)
     cues = rng.choice([-1.0, 1.0], (9, 20))
     for network in (same, again):
         np.testing.assert_array_equal(network.recall(cues), fresh.recall(cues))
@@ -75,7 +75,7 @@ def test_unchanged_conductances_are_the_same_network(rng):
 def test_converters_keep_their_ranges_and_the_lines_theirs(rng):
     fresh, crossbars, _ = chip(rng, Peripherals(8, 8, 0.0, 2.0))
     halved, before = [0.5 * crossbars[0].conductance], fresh.layers[0].pairs.copy()
-    old = drifted(fresh, crossbars, halved)
+    old = drifted(fresh, halved)
     assert old.layers[0].full_scale == fresh.layers[0].full_scale
     assert old.layers[0].peripherals == fresh.layers[0].peripherals
     seen = effective_pairs(halved[0], wire_resistance=2.0) / 150
@@ -86,8 +86,8 @@ def test_converters_keep_their_ranges_and_the_lines_theirs(rng):
 def test_recalibration_undoes_a_common_loss(rng):
     """Without lines, and within a step of the converters, the field is what it was."""
     fresh, crossbars, patterns = chip(rng, Peripherals(None, 12))
-    halved = drifted(fresh, crossbars, [0.5 * crossbar.conductance for crossbar in crossbars])
-    reset = recalibrated(halved, fresh)
+    halved = drifted(fresh, [0.5 * crossbar.conductance for crossbar in crossbars])
+    reset = recalibrated(halved)
     assert reset.layers[0].gain == pytest.approx(2 * fresh.layers[0].gain)
     before, after = (network.layers[0].field(patterns) for network in (fresh, reset))
     np.testing.assert_allclose(after, before, atol=0.01 * np.abs(before).max())
@@ -98,8 +98,8 @@ def test_a_network_drifts_again_from_where_it_was_written(rng):
     """Conductances are those of the whole time, so that the order of looks does not matter."""
     fresh, crossbars, _ = chip(rng, Peripherals(6, 6))
     early, late = drift(crossbars[0], [10.0, 1e5], rng, nu=0.05)
-    direct = drifted(fresh, crossbars, [late])
-    twice = drifted(drifted(fresh, crossbars, [early]), crossbars, [late])
+    direct = drifted(fresh, [late])
+    twice = drifted(drifted(fresh, [early]), [late])
     np.testing.assert_array_equal(direct.layers[0].pairs, twice.layers[0].pairs)
 
 
@@ -109,20 +109,17 @@ def test_a_network_drifts_again_from_where_it_was_written(rng):
 def test_conductances_must_belong_to_the_crossbars(rng):
     fresh, crossbars, _ = chip(rng, Peripherals(), hidden=(7,))
     now = [crossbar.conductance for crossbar in crossbars]
-    for given, changed, message in (
-        (crossbars[0], now, "single Crossbar; pass a list"),
-        (crossbars[:1], now, r"1 crossbars for 2 layer\(s\)"),
-        (crossbars[::-1], now, r"crossbar 0 has shape \(20, 7\)"),
-        (crossbars, now[:1], r"1 arrays of conductances for 2 crossbar\(s\)"),
-        (crossbars, now[::-1], r"conductances 0 have shape \(20, 7, 2\)"),
-        (crossbars, [now[0], now[1][..., 0]], r"conductances 1 have shape \(20, 7\)"),
-        (crossbars, [now[0], -now[1]], "conductance -"),
+    for changed, message in (
+        (now[:1], r"1 arrays of conductances for 2 layer\(s\)"),
+        (now[::-1], r"conductances 0 have shape \(20, 7, 2\)"),
+        ([now[0], now[1][..., 0]], r"conductances 1 have shape \(20, 7\)"),
+        ([now[0], -now[1]], "conductance -"),
     ):
-        with pytest.raises((TypeError, ValueError), match=message):
-            drifted(fresh, given, changed)
+        with pytest.raises(ValueError, match=message):
+            drifted(fresh, changed)
 
 
-@pytest.mark.parametrize("spoil", ["scan", "write", "edit", "replace"])
+@pytest.mark.parametrize("spoil", ["scan", "write", "edit"])
 def test_a_crossbar_changed_since_is_refused(rng, spoil):
     fresh, crossbars, _ = chip(rng, Peripherals(), hidden=(7,))
     now = [crossbar.conductance.copy() for crossbar in crossbars]
@@ -130,29 +127,18 @@ def test_a_crossbar_changed_since_is_refused(rng, spoil):
         crossbars[1].characterize()
     elif spoil == "write":
         crossbars[1].program(np.zeros((20, 7)))
-    elif spoil == "edit":
-        crossbars[1].conductance[0, 0] += 1.0
     else:
-        crossbars[1] = Crossbar.fabricate(20, 7, rng=rng)
+        crossbars[1].conductance[0, 0] += 1.0
     with pytest.raises(ValueError, match="crossbar 1 has been written or scanned"):
-        drifted(fresh, crossbars, now)
+        drifted(fresh, now)
 
 
 def test_only_a_network_behind_peripherals_ages(rng):
-    fresh, crossbars, patterns = chip(rng, Peripherals())
+    _, crossbars, patterns = chip(rng, Peripherals())
     memory = AdaptiveMemory(steps=5).fit(patterns)
     plain = program(memory, crossbars, rng)
     for network in (memory, plain):
         with pytest.raises(ValueError, match="behind no peripherals"):
-            drifted(network, crossbars, [crossbars[0].conductance])
+            drifted(network, [crossbars[0].conductance])
         with pytest.raises(ValueError, match="behind no peripherals"):
-            recalibrated(network, fresh)
-        with pytest.raises(ValueError, match="behind no peripherals"):
-            recalibrated(fresh, network)
-
-
-def test_recalibration_compares_one_network_with_itself(rng):
-    fresh, _, _ = chip(rng, Peripherals())
-    for other in (chip(rng, Peripherals())[0], chip(rng, Peripherals(), hidden=(7,))[0]):
-        with pytest.raises(ValueError, match="not one at two times"):
-            recalibrated(fresh, other)
+            recalibrated(network)

@@ -102,7 +102,7 @@ def test_bad_drift_and_lines_are_named():
         aged(QUICK, wire_resistance=-1.0)
     with pytest.raises(ValueError, match=r"\[2. 1.\]|\[2.0, 1.0\]"):
         aged(QUICK, times=[2.0, 1.0])
-    with pytest.raises(ValueError, match="has 6 values.*7"):
+    with pytest.raises(ValueError, match="expected 7, got 6"):
         on_chips(QUICK, [IDEAL[:6]])
     with pytest.raises(ValueError, match="remedy='gains'.*'gain'"):
         on_chips(QUICK, [IDEAL], "gains")

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from crossmem.analysis.statistics import mean_interval
 from crossmem.experiments import Setup, Training
 from crossmem.experiments.contests import contest
 
 SMALL = Setup(neurons=16, layers=2, masked_fraction=0.5).at(optimizer="adam", steps=60)
 
 
-def capacities(values, **coords):
-    coords = {"criterion": ["mean"], "seed": [0, 1], **coords}
-    return xr.DataArray(np.asarray(values, float), coords, list(coords))
+def capacities(values, criteria=("mean",), **coords):
+    values = np.asarray(values, float)
+    coords = {"criterion": list(criteria), "seed": list(range(values.shape[1])), **coords}
+    return xr.DataArray(values, coords, list(coords))
 
 
 @pytest.fixture
@@ -20,6 +22,27 @@ def found():
     after = capacities([[[6, 60], [8, 80]]], neurons=[16, 25])
     before = Training("rmsprop", 0.001, 40)
     return contest(after, capacities([[2, 2]]), SMALL, before, neurons=16, cue_noise=0.1)
+
+
+def test_multipliers_by_criterion():
+    """The second criterion was searched on two seeds, on one of which nothing was held before."""
+    nan, criteria = np.nan, ("mean", "worst_pattern")
+    after = capacities([[8, 9, 6], [4, 6, nan]], criteria)
+    before = capacities([[4, 3, 3], [2, 0, nan]], criteria)
+    found = contest(after, before, SMALL, SMALL.training).held
+    mean, worst = found["mean"], found["worst_pattern"]
+    assert (mean.before, mean.after, mean.seeds) == (
+        pytest.approx(10 / 3),
+        pytest.approx(23 / 3),
+        3,
+    )
+    assert mean.ratio.values.tolist() == [2, 3, 2]
+    assert mean.interval == mean_interval(mean.ratio)
+    assert (worst.before, worst.after, worst.seeds, worst.interval) == (1, 5, 1, None)
+    assert contest(after, before.sel(criterion=["mean"]), SMALL, SMALL.training).held.keys() == {
+        "mean"
+    }
+    assert str(mean).startswith("3 → 8, ×2.33 (2.00 to ") and str(worst) == "1 → 5"
 
 
 def test_each_sweep_is_read_at_its_own_dimensions(found):

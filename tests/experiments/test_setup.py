@@ -43,7 +43,7 @@ from crossmem.networks.base import check_limits
         ({"iterations": -1}, "iterations is -1.*at least 0"),
         ({"rule": "storkey", "layers": 2}, "rule='storkey'.*'adaptive'"),
         ({"rule": "storkey", "activation": "tanh"}, "rule='storkey'.*'adaptive'"),
-        ({"unroll": 3}, "iterations=10.*unroll=3.*multiple"),
+        ({"unroll": 3}, "iterations=10.*multiple of unroll=3"),
         ({"unroll": 0}, "unroll is 0.*at least 1"),
         ({"optimizer": "adm"}, "optimizer='adm'.*'adam'"),
         ({"optimizer": "adm", "rule": "hebbian"}, "optimizer='adm'.*'adam'"),

@@ -51,13 +51,11 @@ class CapacitySearch:
     Parameters
     ----------
     memory_factory : callable
-        ``memory_factory()`` returns an unfitted memory.
+        ``memory_factory()`` returns an unfitted memory, to be fitted within the ``limits``.
     pool : array (n, N)
         Patterns to draw from.
     corrupt, cues, iterations
         As in `recall_quality`.
-    limits : list of WeightLimits or None
-        What the memory is fitted within.
     rng : numpy.random.Generator
         Draws the patterns and the cues.
     deploy : callable, optional
@@ -89,7 +87,10 @@ class CapacitySearch:
         return self.qualities[count]
 
     def capacity(self, *, threshold=0.99, criterion="mean", guess=None, resolution=0.4):
-        """Number of patterns up to which recall reaches the threshold.
+        """Number of patterns up to which recall reaches the threshold, an int.
+
+        It is 0 if even one pattern fails, and the size of the pool, with a warning, if all is
+        recalled.
 
         Parameters
         ----------
@@ -103,11 +104,6 @@ class CapacitySearch:
             The search ends once the largest number recalled and the smallest not recalled differ
             by at most this share of the former (or by 1); the capacity is interpolated between
             them. With 0 it is exact, if recall worsens with every additional pattern.
-
-        Returns
-        -------
-        int
-            0 if even one pattern fails; the size of the pool, with a warning, if all is recalled.
         """
         check_choice(criterion, "criterion", CRITERIA)
         check_rate(threshold, "threshold")
@@ -121,11 +117,8 @@ class CapacitySearch:
             trial = inside[0] if inside else bracket.next_trial(resolution, min(guess, top))
             bracket.add(trial, getattr(self.quality(trial), criterion))
         if bracket.low == top:
-            warnings.warn(
-                f"all {top} patterns of the pool are recalled, so the capacity may be larger: "
-                "draw from a larger pool",
-                stacklevel=2,
-            )
+            recalled = f"all {top} patterns of the pool are recalled"
+            warnings.warn(f"{recalled}: draw from a larger one, for it may hold more", stacklevel=2)
         return bracket.capacity()
 
 
@@ -145,7 +138,7 @@ class Bracket:
         self._recalled = []  # by trial
 
     def closed(self, resolution):
-        """Whether both ends were tried and lie close enough, or no number is left to try."""
+        """Whether both ends lie close enough, or no number is left to try."""
         gap = self.high - self.low
         return gap <= 1 or (self.high <= self.top and gap <= resolution * self.low)
 
@@ -173,9 +166,8 @@ class Bracket:
         """The number to try next, between the ends; ``guess`` if none was tried.
 
         It lies a little beyond the crossing, as seen from the nearer end: if the law holds, the
-        trial brings the farther end close. While one end is missing, the steps towards it grow with
-        every trial. After three trials in a row on one side the law does not hold, and the
-        geometric middle is tried.
+        trial brings the farther end close. While one end is missing, the steps towards it grow.
+        After three trials in a row on one side the law does not hold: it is the geometric middle.
         """
         if not self._recalled:
             return guess

@@ -1,11 +1,8 @@
 """What labelled results say beside each other: ratios, leads, and where a quality is lost."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 
-from crossmem.analysis.capacity import CRITERIA
 from crossmem.analysis.statistics import crossing, mean_interval
 
 
@@ -37,47 +34,6 @@ def point_of(values, at, **place):
 def ratio(after, before):
     """Ratio of two capacities seed by seed, without the seeds on which ``before`` is 0 or NaN."""
     return (after / before.where(before > 0)).dropna("seed")
-
-
-@dataclass(frozen=True)
-class Multiplier:
-    """By what factor one training holds more patterns than another: mean capacities and `ratio`."""
-
-    before: float
-    after: float
-    ratio: xr.DataArray
-
-    @property
-    def seeds(self):
-        """Number of seeds that have a ratio."""
-        return self.ratio.sizes["seed"]
-
-    @property
-    def interval(self):
-        """Mean ratio with its 95 % interval, as `mean_interval`; None with fewer than two seeds."""
-        return mean_interval(self.ratio) if self.seeds > 1 else None
-
-    def __str__(self):
-        """Both capacities, and their ratio if it has an interval."""
-        held = f"{self.before:.0f} → {self.after:.0f}"
-        if self.interval is None:
-            return held
-        return "{}, ×{:.2f} ({:.2f} to {:.2f})".format(held, *map(float, self.interval))
-
-
-def multipliers(after, before):
-    """The `Multiplier` of two trainings by criterion, from capacities (criterion, seed) of each.
-
-    It is that of the seeds on which both were searched, which are not NaN. A criterion that one of
-    them lacks is left out.
-    """
-    found = {}
-    for criterion in CRITERIA:
-        if all(criterion in values["criterion"] for values in (after, before)):
-            pair = (values.sel(criterion=criterion, drop=True) for values in (after, before))
-            new, old = xr.align(*(values.dropna("seed") for values in pair))
-            found[criterion] = Multiplier(float(old.mean()), float(new.mean()), ratio(new, old))
-    return found
 
 
 def gains(values, dim, reference):
@@ -114,19 +70,12 @@ def tolerated(quality, dim, threshold=0.99):
 
 
 def devices_saved(capacity, devices, wanted, available):
-    """Share of the memristors that a network saves where it holds a wanted number of patterns.
+    """Share of the ``available`` memristors that a network saves if it holds what is ``wanted``.
 
-    The number of devices is interpolated in the logarithms between the widths tried.
-
-    Parameters
-    ----------
-    capacity : xarray.DataArray (seed, width)
-        Patterns that the network holds with so many ``devices`` (width,).
-    wanted : xarray.DataArray (seed,)
-        Number of patterns. Where even the narrowest network holds more, the result is what that
-        network saves; where the widest holds less, it is NaN.
-    available : int
-        Memristors of the network that it is compared with.
+    The network holds so many patterns, an array (seed, width), with so many devices (width,). Their
+    number is interpolated in the logarithms between the widths tried. Where even the narrowest
+    network holds more than wanted (seed,), the result (seed,) is what that network saves; where the
+    widest holds less, it is NaN.
     """
     devices = devices.sortby("width")
     shares = []
@@ -149,21 +98,6 @@ def first_exact(cosine):
     return exact.argmax("iteration").where(exact.isel(iteration=-1))
 
 
-def never_rises(energy):
-    """Whether the energy (iteration, ...) of each recall never rises by over a thousandth of it."""
-    slack = 1e-3 * abs(energy)  # rounding, and states that no longer move
-    change = energy.diff("iteration")
-    return (change <= slack.isel(iteration=slice(1, None))).all("iteration")
-
-
-def share_below(values, limit=1.0, dim="pattern"):
-    """Share of the values along a dimension that are below a limit.
-
-    Places whose values are all NaN, such as patterns that a load does not have, are left out.
-    """
-    return (values.dropna(dim, how="all") < limit).mean(dim)
-
-
 def log_slope(values, dim):
     """Slope of the logarithm of a series (dim,) against that of its coordinate."""
     return float(np.polyfit(np.log(values[dim]), np.log(values), 1)[0])
@@ -180,14 +114,11 @@ def closest(values, wanted):
 
 
 def entries(data, dim, **values):
-    """Entries of a Dataset along a dimension, whose variables have the given values; None is NaN.
+    """Entries of a Dataset along a dimension, whose variables have the given values.
 
     A ValueError if no entry has them all.
     """
-    chosen = np.ones(data.sizes[dim], dtype=bool)
-    for name, value in values.items():
-        chosen &= (data[name].isnull() if value is None else data[name] == value).values
+    chosen = np.all([data[name] == value for name, value in values.items()], axis=0)
     if not chosen.any():
-        wanted = ", ".join(f"{name}={value!r}" for name, value in values.items())
-        raise ValueError(f"no {dim} has {wanted}: choose values that were tried")
+        raise ValueError(f"no {dim} has {values}: choose values that were tried")
     return data.isel({dim: np.flatnonzero(chosen)})

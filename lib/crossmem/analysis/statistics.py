@@ -21,7 +21,7 @@ def refuse_missing(values, name):
     if missing:
         raise ValueError(
             f"{name} holds {missing} NaN among {np.size(values)} values: find out what failed, or "
-            "drop with dropna what was left out on purpose"
+            "drop what was left out on purpose"
         )
 
 
@@ -35,20 +35,11 @@ class Exponent:
 
 
 def growth(values, dim):
-    """Exponent with which capacities grow along a dimension, with its interval.
+    """`Exponent` with which capacities grow along a dimension, an array (seed, dim).
 
     The regression is through the logarithm of the means over seeds; the interval comes from drawing
-    seeds with replacement, and is NaN for a single seed.
-
-    Parameters
-    ----------
-    values : xarray.DataArray (seed, dim)
-        At least two sizes; a mean capacity of 0, or NaN, is a ValueError.
-    dim : str
-
-    Returns
-    -------
-    Exponent
+    seeds with replacement, and is NaN for a single seed. Fewer than two sizes, a mean capacity of 0
+    and NaN are a ValueError.
     """
     sizes = values[dim].values.astype(float)
     capacities = np.asarray(values.transpose("seed", dim), dtype=float)
@@ -61,7 +52,6 @@ def growth(values, dim):
     offsets = np.log(sizes) - np.log(sizes).mean()
 
     def slope(means):
-        """Least-squares slope of the logarithms, for one row of means or many."""
         return np.log(means) @ offsets / (offsets @ offsets)
 
     value, seeds = float(slope(means)), len(capacities)
@@ -83,27 +73,16 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values, dim="seed"):
-    """Mean over a dimension with its 95 % bootstrap interval (percentiles).
+    """Mean over a dimension with its 95 % bootstrap interval (percentiles), an `Interval`.
 
-    Parameters
-    ----------
-    values : xarray.DataArray, or array (seeds,)
-        NaN is a ValueError.
-    dim : str
-        The dimension of the repetitions, at least two of them.
-
-    Returns
-    -------
-    Interval
-        Three arrays without the dimension; the same values give the same interval.
+    ``values`` are a DataArray, or an array (seeds,). There are at least two repetitions along the
+    dimension, and no NaN, else it is a ValueError. The same values give the same interval.
     """
     if not isinstance(values, xr.DataArray):
         values = xr.DataArray(values, dims=dim)
     if values.sizes.get(dim, 0) < 2:
-        raise ValueError(
-            f"values have sizes {dict(values.sizes)}, but an interval needs at least 2 along "
-            f"{dim!r}: run more of them"
-        )
+        sizes = dict(values.sizes)
+        raise ValueError(f"values have sizes {sizes}: run at least 2 along {dim!r}")
     values = values.astype(float)
     refuse_missing(values.values, "values")
     bootstrap = scipy.stats.bootstrap(
@@ -120,31 +99,26 @@ def mean_interval(values, dim="seed"):
 
 
 def crossing(places, quality, threshold=0.99, *, log=False, never=np.inf):
-    """Place at which a quality first falls below a threshold, interpolated.
+    """Place at which a quality first falls below a threshold, interpolated: a float.
+
+    It lies between the last place of the unbroken run of successes and the next, and is the first
+    place if that fails already. NaN, and places that do not increase, are a ValueError.
 
     Parameters
     ----------
     places, quality : array (n,)
-        The places increase, such as fault rates or times. NaN among the quality is a ValueError.
+        The places are fault rates or times, for example.
     threshold : float
         Reaching it is a success.
     log : bool
         Interpolate in the logarithm of the place, which is above 0, and not in the place itself.
     never : float
         What to return if the quality never falls below, such as the last place tried.
-
-    Returns
-    -------
-    float
-        Between the last place of the unbroken run of successes and the next; the first place if
-        that fails already.
     """
     places, quality = np.asarray(places, dtype=float), np.asarray(quality, dtype=float)
     increasing = (np.diff(places) > 0).all() and (not log or (places > 0).all())
     if places.shape != quality.shape or not increasing:
-        raise ValueError(
-            f"places are {places}: give one increasing{' positive' * log} place for each quality"
-        )
+        raise ValueError(f"places are {places}: give one increasing place for each quality")
     refuse_missing(quality, "quality")
     failed = np.flatnonzero(quality < threshold)
     if not failed.size:

@@ -14,7 +14,7 @@ from crossmem.patterns import image_side
 RECALLED = 0.99
 
 
-def gardner_capacity(stability=0.0, *, connectivity=1.0, stuck_ratio=0.0):
+def gardner_capacity(stability=0.0, connectivity=1.0, stuck_ratio=0.0):
     """Largest load P/N of random patterns, float or array, that couplings hold with a stability.
 
     α = c / [(1 + κ²)Φ(κ) + κφ(κ)] (Gardner 1988); at κ = 0 it is 2. Diluted couplings scale it
@@ -30,15 +30,8 @@ def gardner_capacity(stability=0.0, *, connectivity=1.0, stuck_ratio=0.0):
     stuck_ratio : float or array
         ρ, norm of the stuck couplings over that of the free ones; only with zero stability.
     """
-    stability, stuck_ratio = np.asarray(stability, float), np.asarray(stuck_ratio, float)
-    if not ((np.asarray(connectivity) >= 0) & (np.asarray(connectivity) <= 1)).all():
-        raise ValueError(f"connectivity {connectivity} is a fraction: pass values in [0, 1]")
-    if (stability < 0).any():
-        raise ValueError(f"stability {stability.min():g} is negative: pass 0 or more")
-    if stability.any() and stuck_ratio.any():
-        raise ValueError("stuck_ratio is known only for stability 0: set one of them to 0")
     moment = (1 + stability**2) * norm.cdf(stability) + stability * norm.pdf(stability)
-    return (connectivity / moment / (1 + stuck_ratio**2))[()]
+    return connectivity / moment / (1 + stuck_ratio**2)
 
 
 def hebbian_overlap(load):
@@ -58,8 +51,6 @@ def hebbian_capacity(overlap=None):
 
     ``overlap`` is the one that must be kept, below 1; None asks only for a retrieval state.
     """
-    if overlap is not None and not 0 < overlap < 1:
-        raise ValueError(f"overlap is {overlap}, but must lie between 0 and 1; try 0.99")
     wanted = overlap or 0.5  # retrieval states vanish at once, from an overlap of 0.967
     return brentq(lambda load: hebbian_overlap(load) - wanted, 0.02, 0.2, xtol=1e-6)
 
@@ -79,13 +70,10 @@ def one_step_capacity(overlap, target=RECALLED):
     """Largest load P/N from which one update lifts ``overlap`` to ``target``, for random patterns.
 
     The stability that this needs, put into Gardner's bound; 0.397 from 0.90 to 0.99. Several
-    updates can do more. Both overlaps lie in (0, 1), else a ValueError names them.
+    updates can do more. Both overlaps lie in (0, 1), else it is a ValueError.
     """
-    for name, value in (("overlap", overlap), ("target", target)):
-        if not 0 < value < 1:
-            raise ValueError(
-                f"{name} is {value}, but must lie between 0 and 1; give for example 0.9."
-            )
+    if not (0 < overlap < 1 and 0 < target < 1):
+        raise ValueError(f"overlap {overlap} and target {target} must lie between 0 and 1")
     needed = brentq(lambda k: one_step_overlap(overlap, k) - target, 0.0, 100.0)
     return gardner_capacity(needed)
 
@@ -98,23 +86,10 @@ def counting_bound(weights, neurons, bits_per_pixel=1.0):
     not a theorem; one hidden layer gives 4·Nh/h: linear for independent patterns, and superlinear
     where h falls as the images grow.
 
-    Parameters
-    ----------
-    weights, neurons : int or array
-        Numbers of working weights and of visible neurons.
-    bits_per_pixel : float or array
-        h, from `bits_per_pixel`, `gaussian_bits_per_pixel` or `rate_distortion_bits`.
+    Takes numbers of working ``weights`` and of visible ``neurons``, and h from `bits_per_pixel`,
+    `gaussian_bits_per_pixel` or `rate_distortion_bits`; all may be arrays.
     """
     return 2 * weights / (neurons * bits_per_pixel)
-
-
-def bits_per_device(capacity, devices, neurons, bits_per_pixel=1.0):
-    """Bits stored per memristor, two of which make a weight; numbers or arrays of them.
-
-    1 is the bound of one layer of threshold units. The capacity is a number of patterns, the rest
-    is as in `counting_bound`.
-    """
-    return capacity * neurons * bits_per_pixel / devices
 
 
 def bits_per_pixel(images):
@@ -183,19 +158,11 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
     capacity of free weights the box costs. Gordon's inequality gives the feasible load
     2(E w·g)² / E|w|², as it does Gardner's 2 without a box; s maximises it.
 
-    Parameters
-    ----------
-    stuck_off, stuck_on : float
-        Fault rates per device.
-    intervals, compensate : bool
-        As in `experiments.pairs.Way`; intervals make up for offsets by themselves. Offsets without
-        compensation count as known to the training, which gives a bound for any training that
-        leaves the touched pairs alone.
-
-    Returns
-    -------
-    connectivity, stuck_ratio : float
-        For `gardner_capacity`; with all devices stuck 0, and infinity if a weight is stuck at ±1.
+    The fault rates are per device; ``intervals`` and ``compensate`` are as in
+    `experiments.pairs.Way`, and intervals make up for offsets by themselves. Offsets without
+    compensation count as known to the training, which bounds any that leaves touched pairs alone.
+    Returns a connectivity, 0 with all devices stuck, and a stuck ratio, then infinite if a weight
+    is stuck at ±1.
     """
     check_fault_rates(stuck_off, stuck_on)
     works = max(1.0 - stuck_off - stuck_on, 0.0)
@@ -210,19 +177,16 @@ def chip_couplings(stuck_off, stuck_on, *, intervals=True, compensate=True):
         gain, square = clipped_gaussian(np.exp(log_scale))
         return adjustable * gain**2 / square, np.sqrt(stuck / (adjustable * square))
 
-    best = minimize_scalar(
-        lambda log_scale: -_load(*couplings(log_scale)), bounds=(-4.0, 6.0), method="bounded"
-    )
+    def negative_load(log_scale):
+        return -gardner_capacity(0.0, *couplings(log_scale))
+
+    best = minimize_scalar(negative_load, bounds=(-4.0, 6.0), method="bounded")
     return tuple(float(value) for value in couplings(best.x))
-
-
-def _load(connectivity, stuck_ratio):
-    return gardner_capacity(connectivity=connectivity, stuck_ratio=stuck_ratio)
 
 
 def chip_bound(stuck_off, stuck_on, **rules):
     """Gardner's bound for a chip, in patterns per neuron; parameters as in `chip_couplings`."""
-    return float(_load(*chip_couplings(stuck_off, stuck_on, **rules)))
+    return float(gardner_capacity(0.0, *chip_couplings(stuck_off, stuck_on, **rules)))
 
 
 def clipped_gaussian(scale):

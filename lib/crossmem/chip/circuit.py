@@ -9,9 +9,6 @@ from scipy.sparse.linalg import splu
 from crossmem.checks import check_even, check_positive, check_shape, check_within
 from crossmem.chip.devices import DeviceModel
 
-LARGEST_CONDUCTANCE = 1e12  # µS, far above any device
-LARGEST_WIRE = 1e6  # Ω per segment, above any real wire; rounding stays below 1e-12 up to it
-
 
 class CrossbarCircuit:
     """A passive crossbar of linear devices between resistive word and bit lines.
@@ -40,10 +37,10 @@ class CrossbarCircuit:
         self.conductance = np.array(conductance, dtype=float)
         self.conductance.flags.writeable = False  # a factorisation would not follow
         check_shape(self.conductance, ("rows", "columns"), "conductance", "give a matrix")
-        limits = 0, LARGEST_CONDUCTANCE
-        check_within(self.conductance, *limits, "conductance", "give 0 for an open device", " µS")
+        check_within(self.conductance, 0, 1e12, "conductance", "give 0 for an open device", " µS")
         wires = np.broadcast_to(np.asarray(wire_resistance, dtype=float), 2)
-        check_within(wires, 0, LARGEST_WIRE, "wire_resistance", "give a few or 0", " Ω")
+        # Above any real wire; rounding stays below 1e-12 up to it.
+        check_within(wires, 0, 1e6, "wire_resistance", "give a few or 0", " Ω")
         self.wire_resistance = tuple(wires.tolist())
         self.read_limit = check_positive(read_limit, "read_limit", example=DeviceModel.read_voltage)
         self._effective = None
@@ -133,18 +130,8 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
     tiles are added digitally. A layer that does not fill its last tiles occupies their rows and
     columns nearest to the outputs and to the sources; the wires beyond carry no current.
 
-    Parameters
-    ----------
-    conductance : array_like of float, shape (n_out, n_in, 2)
-        Conductance of the devices in µS, G+ before G-.
-    wire_resistance : float or (float, float)
-        As in `CrossbarCircuit`.
-    tile : int
-        Rows and columns of a physical array, even, so that a pair shares a tile.
-
-    Returns
-    -------
-    ndarray of float, shape (n_out, n_in, 2)
+    Takes conductances in µS, G+ before G-, as an array (n_out, n_in, 2), and returns as many;
+    ``wire_resistance`` is as in `CrossbarCircuit`, ``tile`` as in `Crossbar.fabricate`.
     """
     conductance = np.asarray(conductance, dtype=float)
     check_shape(conductance, ("n_out", "n_in", 2), "conductance", "give pairs of devices")
@@ -158,15 +145,6 @@ def effective_pairs(conductance, *, wire_resistance, tile=64):
             circuit = CrossbarCircuit(chip[part], wire_resistance=wire_resistance)
             wired[part] = circuit.effective_conductance()
     return wired.reshape(n_in, n_out, 2).transpose(1, 0, 2)
-
-
-def share_lost(conductance, *, wire_resistance, tile=64):
-    """Share of its conductance that each device loses in `effective_pairs`.
-
-    NaN for devices of at most 10 µS, which carry too little current to show a loss.
-    """
-    seen = effective_pairs(conductance, wire_resistance=wire_resistance, tile=tile)
-    return np.where(conductance > 10.0, 1 - seen / np.maximum(conductance, 10.0), np.nan)
 
 
 def uniform_loss(lines, *, wire_resistance):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from crossmem.checks import check_choice, check_count, check_even, check_not_negative
+from crossmem.checks import check_choice, check_count, check_even
 from crossmem.labels import describe, quantity
 from crossmem.storage import read_yaml
 
@@ -78,13 +78,19 @@ class Chip:
 def load_costs(path):
     """Read a YAML table with each constant of `UNITS` and `PULSE_UNITS` into a dict of Cost.
 
-    A ValueError if a constant is missing or unknown, or its fields, unit or order are wrong.
+    A ValueError if a constant is missing or unknown, or its unit or order is wrong.
     """
     table, units = read_yaml(path), UNITS | PULSE_UNITS
-    wrong = units.keys() ^ table
-    if wrong:
+    if wrong := units.keys() ^ table:
         raise ValueError(f"{path} lacks, or should not have, {sorted(wrong)}: give {list(units)}")
-    return {key: _checked(key, table[key], unit) for key, unit in units.items()}
+    costs = {key: Cost(**table[key]) for key in units}
+    for key, cost in costs.items():
+        if cost.unit != units[key] or not 0 <= cost.low <= cost.typical <= cost.high:
+            raise ValueError(
+                f"constant {key!r} has low {cost.low}, typical {cost.typical} and high {cost.high} "
+                f"{cost.unit}: give rising values of at least 0 in {units[key]}"
+            )
+    return costs
 
 
 def typical(costs):
@@ -108,8 +114,7 @@ def recall_cost(shapes, scheme, updates, constants, *, changed=0, chip=None):
     layer can be held.
 
     Currents flow for the read time only, and a column's value is held until its converter is free.
-    Tiles and neurons work in parallel. Leakage, currents of amplifiers at rest and the control
-    logic are left out.
+    Tiles and neurons work in parallel. Leakage, amplifiers at rest and control logic are left out.
 
     Parameters
     ----------
@@ -167,17 +172,6 @@ def layer_shapes(neurons, width=0):
     return [(width, neurons), (neurons, width)] if width else [(neurons, neurons)]
 
 
-def saving(baseline, chosen):
-    """Ratios of two results of `recall_cost`, baseline over chosen, and the share of time saved."""
-    times = [cost["latency"].values[()] for cost in (baseline, chosen)]
-    energies = [cost["energy"].sum("component").values[()] for cost in (baseline, chosen)]
-    return {
-        "energy": energies[0] / energies[1],
-        "latency": times[0] / times[1],
-        "latency_saved": 1 - times[1] / times[0],
-    }
-
-
 def line_share(shapes, constants):
     """Share of the line drivers in the energy of a synchronous iteration."""
     energy = recall_cost(shapes, "synchronous", 1, constants)["energy"]
@@ -216,21 +210,3 @@ def _event_energies(constants, tile):
         "adc": constants["adc_energy"],
         "digital": constants["digital_energy"],
     }
-
-
-def _checked(key, entry, unit):
-    """One entry of the table as a `Cost`, or an error that says what is wrong with it."""
-    try:
-        cost = Cost(**entry)
-    except TypeError:
-        raise ValueError(f"constant {key!r} is {entry}: give {', '.join(Cost._fields)}") from None
-    if cost.unit != unit:
-        raise ValueError(f"constant {key!r} is in {cost.unit}: convert it to {unit}")
-    for field in ("low", "typical", "high"):
-        check_not_negative(getattr(cost, field), f"{field} of constant {key!r}")
-    if not cost.low <= cost.typical <= cost.high:
-        raise ValueError(
-            f"constant {key!r} has low {cost.low:g}, typical {cost.typical:g} and high "
-            f"{cost.high:g}: put them in rising order"
-        )
-    return cost

@@ -107,16 +107,28 @@ class DeviceModel:
         conductance = np.where((pulses > 0) & ~stuck, relaxed, conductance)
         return WriteResult(*(a.reshape(shape) for a in (target, conductance, pulses)))
 
-    def retention(self, conductance, times, rng, nu=0.0):
+    def retention(self, conductance, times, rng, *, nu=0.0, nu_spread=0.0):
         """Conductance of programmed cells as time passes.
 
         A random walk in the logarithm of time, the signature of 1/f noise, spreads the cells
         without moving their median. ``nu`` adds the power law of phase-change cells,
         ``G(t) = G (1 + t / t0)**-nu`` with exponents 0.049-0.1 (Nandakumar et al. 2019), for
-        contrast: the paper's cells show none (Fig. 2f).
+        contrast: the paper's cells show none (Fig. 2f). A ValueError says what is out of range.
 
-        Takes conductances in µS of any shape and ``times`` in s, non-negative and increasing;
-        returns an array (n_times, *conductance.shape) in µS.
+        Parameters
+        ----------
+        conductance : array, any shape
+            In µS, at least 0.
+        times : list of float
+            Seconds since programming, at least 0 and increasing.
+        rng : numpy.random.Generator
+            Draws the walk of each cell, and then its exponent.
+        nu, nu_spread : float
+            Mean exponent, and its standard deviation from cell to cell; no exponent is below 0.
+
+        Returns
+        -------
+        array (n_times, *conductance.shape), in µS
         """
         conductance = np.asarray(conductance, dtype=float)
         check_within(conductance, 0, np.inf, "conductance", "give none below 0", " µS")
@@ -124,12 +136,14 @@ class DeviceModel:
         if times.ndim != 1 or not (times >= 0).all() or not (np.diff(times) > 0).all():
             raise ValueError(f"times are {times} s: give one increasing row of non-negative times")
         check_not_negative(nu, "nu", 0.05)
+        check_not_negative(nu_spread, "nu_spread", 0.02)
+        times = times.reshape(-1, *(1,) * conductance.ndim)
         decades = np.log10(1 + times / self.walk_onset)
-        increments = check_rng(rng).standard_normal((times.size, *conductance.shape))
-        column = (-1, *(1,) * conductance.ndim)
-        increments *= np.sqrt(np.diff(decades, prepend=0.0)).reshape(column)
+        increments = check_rng(rng).standard_normal((len(times), *conductance.shape))
+        increments *= np.sqrt(np.diff(decades, axis=0, prepend=0.0))
         walked = self._wander(conductance, self.walk * np.cumsum(increments, axis=0))
-        return walked * ((1 + times / self.drift_onset) ** -nu).reshape(column)
+        exponents = np.maximum(nu + nu_spread * rng.standard_normal(conductance.shape), 0.0)
+        return walked * (1 + times / self.drift_onset) ** -exponents
 
     def iv_linear(self, conductance, voltages, rng):
         """Currents in µA, with read noise, at voltages too small to switch the cells (Fig. 2e).

@@ -33,12 +33,11 @@ class WeightLimits:
                 f"low has shape {self.low.shape} and high {self.high.shape}: "
                 "both must be non-empty matrices of the same shape (n_out, n_in)"
             )
-        wrong = np.argwhere(~(self.low <= self.high))
-        if len(wrong):
-            i, j = wrong[0].tolist()
+        wrong = ~(self.low <= self.high)
+        if wrong.any():
             raise ValueError(
-                f"low {self.low[i, j]:g} and high {self.high[i, j]:g} at weight ({i}, {j}) are no "
-                f"interval, {len(wrong)} in all: exchange them, or use -inf and inf for no bounds"
+                f"low {self.low[wrong][0]:g} and high {self.high[wrong][0]:g} are no interval: "
+                "exchange them, or use -inf and inf for no bounds"
             )
 
     @classmethod

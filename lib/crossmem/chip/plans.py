@@ -1,4 +1,10 @@
-"""Ways to recall on a chip, and what each costs by the updates that a simulation counted."""
+"""Ways to recall on a chip, and what each costs by the updates that a simulation counted.
+
+Costs are those of `costs.recall_cost`. Counts of updates are Datasets as of
+`experiments.update_schemes`, or means of them: ``updates`` of the whole state until it is known to
+rest, ``moving`` until the last change, and ``changes`` of single neurons, along ``scheme`` and any
+other dimensions.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +25,6 @@ class Plan(NamedTuple):
     scheme: str
 
 
-#: The orders are those of `experiments.update_schemes`.
 PLANS = {
     "synchronous": Plan("synchronous", "synchronous"),
     "sweeps": Plan("asynchronous", "asynchronous"),
@@ -33,22 +38,10 @@ STOPS = {"known to rest": "updates", "last change": "moving"}
 
 
 def plan_cost(counted, plan, shapes, constants, *, stop="known to rest", chip=None):
-    """Cost of recalls whose updates were counted by simulation.
+    """Cost of recalls by a plan of `PLANS` and a rule of `STOPS` for their end.
 
-    Parameters
-    ----------
-    counted : Dataset
-        Updates of the whole state, ``updates`` until known to rest and ``moving`` until the last
-        change, and ``changes`` of single neurons, along ``scheme`` and any other dimensions.
-    plan, stop : str
-        Keys of `PLANS` and `STOPS`.
-    shapes, constants, chip
-        As in `recall_cost`.
-
-    Returns
-    -------
-    xarray.Dataset
-        As of `recall_cost`, along the other dimensions of ``counted``.
+    ``counted`` are counts as above, all else is as in `recall_cost`. Returns its Dataset along the
+    other dimensions of the counts.
     """
     order, scheme = PLANS[check_choice(plan, "plan", PLANS)]
     counted = counted.sel(scheme=order).reset_coords(drop=True)
@@ -59,21 +52,10 @@ def plan_cost(counted, plan, shapes, constants, *, stop="known to rest", chip=No
 
 
 def costs_by_width(counted, neurons, constants, *, stops=STOPS):
-    """`plan_cost` of all plans and of rules for the end in the networks along ``width``.
+    """`plan_cost` of all plans, and of some ``stops``, in networks of so many visible neurons.
 
-    Parameters
-    ----------
-    counted : Dataset
-        As in `plan_cost`, along ``width`` too, 0 for the single layer.
-    neurons : int
-        Visible neurons.
-    constants, stops
-        As in `recall_cost`, and keys of `STOPS`.
-
-    Returns
-    -------
-    xarray.Dataset
-        As of `plan_cost`, with first dimensions ``width``, ``plan`` and ``stop``.
+    The counts have a dimension ``width`` too, 0 for the single layer. The first dimensions of the
+    Dataset are ``width``, ``plan`` and ``stop``.
     """
     found = []
     for width, plan, stop in product(counted["width"].values.tolist(), PLANS, stops):
@@ -84,73 +66,34 @@ def costs_by_width(counted, neurons, constants, *, stops=STOPS):
     return describe(xr.combine_by_coords(found).sel(orders).assign_coords(orders))
 
 
-def extrapolated(counted, neurons):
-    """The Dataset ``counted`` at a number of neurons, also at more than were simulated.
-
-    Beyond the largest simulated network its updates are taken, and its changes of single neurons
-    grow in proportion to the neurons. A size in between that was not simulated is a ValueError.
-    """
-    simulated = counted["neurons"].values.tolist()
-    largest = max(simulated)
-    known = check_choice(min(neurons, largest), "neurons", simulated)
-    counted = counted.sel(neurons=known, drop=True)
-    return counted.assign(changes=counted["changes"] * max(neurons / largest, 1))
-
-
 def costs_by_size(counted, neuron_counts, constants, wirings):
-    """Costs of recalls in networks of several sizes, a single layer and a stack as large.
+    """`plan_cost` in a single layer and in a stack, whose hidden layer has half of the neurons.
 
-    Parameters
-    ----------
-    counted : Dataset
-        As in `extrapolated`, along ``layers`` too, which are 1 or 2.
-    neuron_counts : list of int
-        Numbers for `extrapolated`. The hidden layer has half as many neurons.
-    constants
-        As in `recall_cost`.
-    wirings : dict of str to (str, Chip or None)
-        By a name, a key of `PLANS` and the chip.
-
-    Returns
-    -------
-    xarray.Dataset
-        As of `plan_cost`, with first dimensions ``layers``, ``plan`` (the names) and ``neurons``.
+    The counts have the dimensions ``layers``, 1 or 2, and ``neurons`` too. Beyond the largest
+    simulated network its updates are taken, and its changes of single neurons grow in proportion to
+    the neurons; a size in between that was not simulated is a ValueError. ``wirings`` has a key of
+    `PLANS` and a `Chip` or None by name. The first dimensions of the Dataset are ``layers``,
+    ``plan`` (the names) and ``neurons``.
     """
-    found = []
+    simulated, found = counted["neurons"].values.tolist(), []
+    largest = max(simulated)
     for layers, (name, (plan, chip)), n in product(
         counted["layers"].values.tolist(), wirings.items(), neuron_counts
     ):
+        known = check_choice(min(n, largest), "neurons", simulated)
+        at_size = counted.sel(layers=layers, neurons=known, drop=True)
+        at_size = at_size.assign(changes=at_size["changes"] * max(n / largest, 1))
         shapes = layer_shapes(n, n // 2 if layers == 2 else 0)
-        at_size = extrapolated(counted.sel(layers=layers), n)
         cost = plan_cost(at_size, plan, shapes, constants, chip=chip)
         found.append(cost.expand_dims(layers=[layers], plan=[name], neurons=[n]))
     return describe(xr.combine_by_coords(found).sel(plan=list(wirings), neurons=neuron_counts))
 
 
-def sweeps_per_iteration(counted):
-    """Updates of the single layer in each order for one iteration of each network.
-
-    Takes a Dataset as in `costs_by_width` and returns one with ``updates`` and ``moving``.
-    """
-    counts = counted[["updates", "moving"]]
-    return counts.sel(width=0, drop=True) / counts.sel(scheme="synchronous", drop=True)
-
-
-def sweeps_for_saving(saved, neurons, layers=1):
-    """Sweeps of a single layer per iteration of a network at which the iterations save that much.
-
-    ``saved`` is a share of the time of the sweeps. A step of a sweep takes as long as an iteration
-    of one layer, at any constants, as long as each column has its own converter.
-    """
-    return layers / neurons / (1 - saved)
-
-
 def over_synchronous(costs, **baseline):
-    """Costs of the plans of one network over those of synchronous recall in each network.
+    """Costs of the plans of one network, such as ``width=0``, over synchronous recall in each.
 
-    Takes a Dataset of `costs_by_width` or `costs_by_size`, and the network of the plans, such as
-    ``width=0``. Returns ratios of ``energy`` and ``latency``, and ``saved``, the percentage of the
-    time of a plan that synchronous recall saves; along the dimension of the networks, and ``plan``.
+    Takes a Dataset of `costs_by_width` or `costs_by_size`. Returns ratios of ``energy`` and
+    ``latency``, and ``saved``, the percentage of the time of a plan that synchronous recall saves.
     """
     costs = xr.Dataset({"energy": costs["energy"].sum("component"), "latency": costs["latency"]})
     found = costs.sel(baseline, drop=True) / costs.sel(plan="synchronous", drop=True)

@@ -85,7 +85,7 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
         Rows and columns of a tile; tiles work at the same time, except with one device at a time.
     pulses, slowest : float
         Pulses of one write: of a device on average, and of the slowest one in its row, for which
-        the row waits; see `write_pulses`.
+        the row waits; see `sample_writes`.
     """
     check_choice(mode, "mode", ("devices", "rows", "sampled"))
     constants = constants | {"mean_conductance": DeviceModel.g_max / 2}
@@ -116,20 +116,16 @@ def scan_cost(n_out, n_in, mode, constants, *, vectors=0, tile=64, pulses, slowe
     )
 
 
-def write_pulses(crossbar):
-    """Arguments ``pulses`` and ``slowest`` of `scan_cost`, from a scan of a simulated crossbar.
+def sample_writes(stuck_off, stuck_on, size=64):
+    """``pulses`` and ``slowest`` of `scan_cost`, from the scan of a simulated square layer.
 
-    A stuck device takes all its pulses, and its row has to wait for it.
+    The layer of ``size`` neurons has such shares of stuck devices. They take all their pulses, and
+    their rows have to wait for them.
     """
+    rng, rates = generator(0, "scan cost"), {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    crossbar = Crossbar.fabricate(size, size, **rates, rng=rng)
     pulses = crossbar.characterize().writes / (2 * crossbar.devices)
     return {"pulses": pulses, "slowest": crossbar.device.max_pulses}
-
-
-def sample_writes(stuck_off, stuck_on, size=64):
-    """`write_pulses` of a simulated layer of size x size pairs with stuck devices."""
-    rng = generator(0, "scan cost")
-    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
-    return write_pulses(Crossbar.fabricate(size, size, **rates, rng=rng))
 
 
 def scan_table(costs, sizes, writes):
@@ -141,7 +137,7 @@ def scan_table(costs, sizes, writes):
     sizes : list of int
         Neurons of the layers.
     writes : dict
-        Of `write_pulses`.
+        Of `sample_writes`.
 
     Returns
     -------
@@ -151,26 +147,30 @@ def scan_table(costs, sizes, writes):
         or high end, by constant. ``pulses_per_write``, the mean over the devices.
     """
     middle, modes = typical(costs), ["devices", "rows"]
-    values, parts = np.empty((len(modes), len(sizes), 3, len(AMOUNTS))), []
-    for (i, mode), (j, size) in product(enumerate(modes), enumerate(sizes)):
+    amounts, parts = [], []
+    for mode, size in product(modes, sizes):
+        cost = partial(_amounts, mode, size, writes)
+        least, greatest = ratio_range(cost, costs, GROUPS)
+        amounts.append((least, cost(middle), greatest))
         parts.append(scan_cost(size, size, mode, middle, **writes))
-        amounts = partial(_amounts, mode, size, writes)
-        least, greatest = ratio_range(amounts, costs, GROUPS)
-        values[i, j] = least, amounts(middle), greatest
-    result = xr.Dataset(coords={"mode": modes, "neurons": sizes})
-    result = result.assign_coords(end=["low", "typical", "high"])
+    shape = len(modes), len(sizes)
+    amounts = np.reshape(amounts, (*shape, 3, len(AMOUNTS)))
+    parts = np.reshape(np.array(parts, dtype=float), (*shape, len(PARTS)))
+    coords = {"mode": modes, "neurons": sizes, "end": ["low", "typical", "high"]}
+    result = xr.Dataset(coords=coords)
     for k, (name, (units, meaning)) in enumerate(AMOUNTS.items()):
-        result[name] = quantity(values[..., k], units, meaning, ("mode", "neurons", "end"))
+        result[name] = quantity(amounts[..., k], units, meaning, list(coords))
         bars = tornado(lambda own, k=k: _amounts("rows", sizes[-1], writes, own)[k], costs)
         for end in ("at_low", "at_high"):
             what = f"{meaning}, one constant {end.replace('_', ' its ')}, largest layer, row by row"
             result[f"{name}_{end}"] = bars[end].assign_attrs(units=units, long_name=what)
-    for name, meaning in PARTS.items():
-        own = np.reshape([float(getattr(cost, name)) for cost in parts], (len(modes), len(sizes)))
-        result[name] = quantity(own, *meaning, ("mode", "neurons"))
-    pulses = quantity(writes["pulses"], "1", "pulses of one write, mean over the devices")
+    for k, (name, meaning) in enumerate(PARTS.items()):
+        result[name] = quantity(parts[..., k], *meaning, ("mode", "neurons"))
+    result["pulses_per_write"] = quantity(
+        writes["pulses"], "1", "pulses of one write, mean over the devices"
+    )
     return describe(
-        result.assign(pulses_per_write=pulses),
+        result,
         mode=("1", "what is scanned at a time"),
         end=("1", "end of the range of the constants"),
     )
@@ -179,11 +179,6 @@ def scan_table(costs, sizes, writes):
 def scan_share(scan, use):
     """Share that a scan has in the whole, ``use`` being the time or energy until the next."""
     return scan / (scan + use)
-
-
-def use_between(scan, share):
-    """Time or energy of use between two scans at which scans have the given share in the whole."""
-    return scan * (1 - share) / share
 
 
 def _amounts(mode, size, writes, constants):

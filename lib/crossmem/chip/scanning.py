@@ -38,14 +38,12 @@ def sampled_map(crossbar, rng, vectors=None, adc_bits=None):
         currents of further ones are predicted within the known noise in every column (chi-square).
     adc_bits : int, optional
         Resolution of the converters of the columns; exact by default. Their range is the largest
-        current of all vectors except the constant one, which would fill the range alone and is left
-        out.
+        current of all vectors except the constant one, which would fill it alone and is left out.
 
     Returns
     -------
     FaultMap
-        All devices stuck off share one conductance, least squares from all currents; so do all
-        stuck on.
+        Devices stuck off share one conductance, least squares from all currents; so do those on.
     tuple of int
         Read vectors after programming high, and low.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import brentq
 
-from crossmem.chip.costs import UNITS, layer_shapes, saving, typical
+from crossmem.chip.costs import UNITS, layer_shapes, typical
 from crossmem.chip.plans import plan_cost
 from crossmem.labels import describe, quantity
 
@@ -32,9 +32,9 @@ def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None)
     Parameters
     ----------
     counted : Dataset
-        Mean counts as in `plans.plan_cost`, along ``scheme`` and ``width``, 0 for the single layer.
+        Mean counts, see `plans`, along ``scheme`` and ``width``, 0 for the single layer.
     plan, quantity : str
-        Key of `plans.PLANS`, and key of what `costs.saving` returns.
+        Key of `plans.PLANS`, and "energy" or "latency".
     neurons, width : int
         Visible neurons, and hidden ones of the network that recalls synchronously.
     chip : costs.Chip, optional
@@ -45,14 +45,12 @@ def plan_ratio(counted, plan, neurons, width=0, *, quantity="energy", chip=None)
         From a dict of constants to a float.
     """
 
-    def ratio(constants):
-        costs = [
-            plan_cost(counted.sel(width=w), name, layer_shapes(neurons, w), constants, chip=chip)
-            for w, name in ((0, plan), (width, "synchronous"))
-        ]
-        return saving(*costs)[quantity]
+    def cost(plan, width, constants):
+        shapes = layer_shapes(neurons, width)
+        found = plan_cost(counted.sel(width=width), plan, shapes, constants, chip=chip)[quantity]
+        return (found.sum("component") if quantity == "energy" else found).values[()]
 
-    return ratio
+    return lambda constants: cost(plan, 0, constants) / cost("synchronous", width, constants)
 
 
 def tornado(ratio, costs):
@@ -62,17 +60,14 @@ def tornado(ratio, costs):
     many numbers; ``costs`` is a dict of `Cost`. Returns a Dataset: ``at_low`` and ``at_high`` along
     ``constant``, widest bar first, and ``at_typical``.
     """
-    bars = {
-        "at_typical": quantity(
-            ratio(typical(costs)), "1", "ratio with every constant at its typical value"
-        )
-    }
+    middle = quantity(ratio(typical(costs)), "1", "ratio with every constant at its typical value")
+    bars = {"at_typical": middle}
     for end in ("low", "high"):
-        one_at_end = {
+        constants = {
             key: [getattr(cost, end if key == own else "typical") for own in costs]
             for key, cost in costs.items()
         }
-        found = ratio({k: xr.DataArray(v, dims="constant") for k, v in one_at_end.items()})
+        found = ratio({k: xr.DataArray(v, dims="constant") for k, v in constants.items()})
         meaning = f"ratio with the constant at its {end} end"
         bars[f"at_{end}"] = quantity(found, "1", meaning, "constant")
     names = quantity(list(costs), "1", "constant that is varied", "constant")
@@ -102,19 +97,9 @@ def ratio_range(ratio, costs, groups):
     """Least and greatest value of a ratio of costs with all constants anywhere in their ranges.
 
     A cost is a sum of products of constants with counts, so that a ratio of two costs has its
-    extremes at corners of the box of constants.
-
-    Parameters
-    ----------
-    ratio, costs
-        As in `tornado`; the ratio may be a list of several numbers.
-    groups : sequence of sequences of str
-        Constants that go to the same end together, as those of one product may. The others stay at
-        their typical value.
-
-    Returns
-    -------
-    least, greatest : float, or array as returned by ``ratio``
+    extremes at corners of the box of constants. Ratio and costs are as in `tornado`, but the ratio
+    may be a list of several numbers. Each of the ``groups`` names constants that go to the same end
+    together, as those of one product may; the others stay at their typical value.
     """
     constants, corners = typical(costs), product(("low", "high"), repeat=len(groups))
     for group, ends in zip(groups, zip(*corners, strict=True), strict=True):
@@ -128,20 +113,10 @@ def ratio_range(ratio, costs, groups):
 def plan_sensitivity(counted, neurons, width, costs, *, published=nan):
     """How the ratios of sweeps in the single layer to a network depend on the constants.
 
-    Parameters
-    ----------
-    counted, neurons, width
-        As in `plan_ratio`.
-    costs : dict of Cost
-    published : float, optional
-        Energy ratio that the constants may explain.
-
-    Returns
-    -------
-    xarray.Dataset
-        `tornado` of the energy ratio; by constant, the value ``needed`` for the published one
-        (`value_for`); ``extremes`` along ``end`` (`ratio_range`); ``latency_extremes`` along
-        ``latency_plan`` too: sweeps with lines driven anew, and held.
+    Takes counts and sizes as in `plan_ratio`, a dict of `Cost`, and a ``published`` energy ratio.
+    Returns a Dataset: the `tornado` of the energy ratio; by constant, the value ``needed`` for the
+    published one (`value_for`); ``extremes`` along ``end`` (`ratio_range`); ``latency_extremes``
+    along ``latency_plan`` too: sweeps with lines driven anew, and held.
     """
     costs = {key: costs[key] for key in UNITS}  # a recall writes nothing
     ratio, held = plan_ratio(counted, "sweeps", neurons, width), ["sweeps", "sweeps, lines held"]

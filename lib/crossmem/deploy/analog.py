@@ -7,6 +7,7 @@ import numpy as np
 from crossmem.checks import check_rng
 from crossmem.chip.circuit import effective_pairs
 from crossmem.chip.converters import Peripherals, quantize
+from crossmem.chip.crossbar import Crossbar
 from crossmem.deploy.programming import paired
 from crossmem.networks.network import Layer, as_network
 
@@ -22,12 +23,12 @@ class AnalogLayer(Layer):
 
     synchronous_only = True
     _: KW_ONLY
-    pairs: np.ndarray  # (n_out, n_in, 2), conductances as the lines show them, in units of G_max
-    written: np.ndarray  # (n_out, n_in, 2), in µS, when the converters were set
+    crossbar: Crossbar  # it holds the layer since the converters were set
+    written: np.ndarray  # (n_out, n_in, 2), its conductances in µS, when they were set
+    pairs: np.ndarray  # (n_out, n_in, 2), the present ones, through the lines, in units of G_max
+    written_sum: float  # of the pairs, when the converters were set
     peripherals: Peripherals = Peripherals()
-    noise: float = 0.0  # standard deviation of one read of a device, in units of G_max
     full_scale: float = 1.0  # largest current of the output converters, in G_max times input
-    tile: int = 64  # rows of a tile
     rng: np.random.Generator | None = None  # draws the noise
 
     def field(self, states):
@@ -42,19 +43,23 @@ class AnalogLayer(Layer):
     def column_currents(self, inputs):
         """Currents of every tile's columns, noise included: one array (n, n_out, 2) per tile."""
         n_out, n_in, _ = self.pairs.shape
-        for first in range(0, n_in, self.tile):
-            rows = slice(first, first + self.tile)
+        noise = self.peripherals.read_noise / self.crossbar.device.g_max
+        for first in range(0, n_in, self.crossbar.tile):
+            rows = slice(first, first + self.crossbar.tile)
             columns = self.pairs[:, rows].transpose(1, 0, 2).reshape(-1, 2 * n_out)
             currents = inputs[:, rows] @ columns
-            if self.noise:
+            if noise:
                 # Independent noise of the devices of a column adds up in squares.
-                size = self.noise * np.linalg.norm(inputs[:, rows], axis=1, keepdims=True)
+                size = noise * np.linalg.norm(inputs[:, rows], axis=1, keepdims=True)
                 currents += size * self.rng.standard_normal(currents.shape)
             yield currents.reshape(-1, n_out, 2)
 
 
 def with_peripherals(memory, crossbars, peripherals, patterns, rng):
     """A programmed network whose products pass through the chip's peripherals, synchronously.
+
+    Crossbars that do not hold the weights of the network, and patterns that it cannot store, are a
+    TypeError or ValueError.
 
     Parameters
     ----------
@@ -68,11 +73,6 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
         all output converters of a layer; a corrupted cue can exceed it.
     rng : numpy.random.Generator
         Draws the read noise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the crossbars do not hold the weights of the network, or it stores no such patterns.
     """
     network = as_network(memory)
     check_rng(rng)
@@ -80,14 +80,13 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
     pairs = paired(network, crossbars, programmed=True)
     below, layers = network.check_states(patterns, stored=True), []
     for layer, crossbar in pairs:
-        written, tile = crossbar.conductance.copy(), crossbar.tile
+        written = crossbar.conductance.copy()
         seen = seen_through_lines(crossbar, written, peripherals.wire_resistance)
-        quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, tile=tile, written=written, **seen)
+        own = {"crossbar": crossbar, "written": written, "written_sum": seen["pairs"].sum(), **seen}
+        quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, **own)
         largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
-        noise = peripherals.read_noise / crossbar.device.g_max
         scale = float(largest) or 1.0  # no current at all has no scale
-        chip = replace(quiet, peripherals=peripherals, noise=noise, full_scale=scale, rng=rng)
-        layers.append(chip)
+        layers.append(replace(quiet, peripherals=peripherals, full_scale=scale, rng=rng))
         below = np.tanh(quiet.field(below))
     return network.with_layers(layers)
 

@@ -15,6 +15,8 @@ REMEDIES = ("none", "gain", "weights")
 def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
     """A network prepared for lines with resistance, to be programmed in place of the given one.
 
+    An unknown remedy, or crossbars that do not match the layers, are a TypeError or ValueError.
+
     Parameters
     ----------
     memory : AssociativeMemory or Network
@@ -27,11 +29,6 @@ def compensate_ir_drop(memory, crossbars, wire_resistance, remedy):
         (least squares). "weights" divides each weight by the share that the lines leave of the
         device that carries it, then scales the layer back into [-1, 1] and its gain up. Larger
         weights lose a little more: it is one step of a fixed-point iteration, for small losses.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an unknown remedy, or crossbars that do not match the layers.
     """
     network = as_network(memory)
     network.check_plain()

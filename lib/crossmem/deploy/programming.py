@@ -9,11 +9,13 @@ from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import as_network
-from crossmem.patterns import check_patterns
 
 
 def program(memory, crossbars, rng):
     """Write a network onto crossbars.
+
+    Crossbars that do not match the layers, or a network behind peripherals, are a TypeError or
+    ValueError.
 
     Parameters
     ----------
@@ -27,11 +29,6 @@ def program(memory, crossbars, rng):
     -------
     Network
         Its weights are the conductances that resulted, faults and errors included.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the crossbars do not match the layers, or the network is on a chip with peripherals.
     """
     network = as_network(memory)
     network.check_plain()
@@ -46,14 +43,11 @@ def paired(network, crossbars, *, programmed=False):
     With ``programmed`` the crossbars must hold the weights of the network as well.
     """
     if not isinstance(crossbars, list | tuple):
-        raise TypeError(
-            f"crossbars is a single {type(crossbars).__name__}; pass a list of Crossbar, one per "
-            "layer."
-        )
-    if len(crossbars) != len(network.layers):
-        raise ValueError(
-            f"{len(crossbars)} crossbars for {len(network.layers)} layer(s): pass one per layer"
-        )
+        kind = type(crossbars).__name__
+        raise TypeError(f"crossbars is a single {kind}; pass a list of Crossbar, one per layer.")
+    count, layers = len(crossbars), len(network.layers)
+    if count != layers:
+        raise ValueError(f"{count} crossbars for {layers} layer(s): pass one per layer")
     pairs = list(zip(network.layers, crossbars, strict=True))
     for number, (layer, crossbar) in enumerate(pairs):
         if not isinstance(crossbar, Crossbar):
@@ -74,12 +68,7 @@ def paired(network, crossbars, *, programmed=False):
 def with_programming_error(memory, error, rng):
     """The network with devices that miss their targets by a Gaussian error (Fig. 6b).
 
-    Parameters
-    ----------
-    memory : AssociativeMemory or Network
-    error : float
-        Standard deviation in µS; no conductance falls below zero.
-    rng : numpy.random.Generator
+    ``error`` is its standard deviation in µS; no conductance falls below zero.
     """
     network = as_network(memory)
     spread = check_not_negative(error, "error", 3.9) / DeviceModel.g_max
@@ -97,12 +86,6 @@ def best_signs(limits, patterns):
     faults fix, then agree better with Hebb's weights of the patterns (P, N): training can only move
     away from them by half a conductance.
     """
-    patterns = check_patterns(patterns)
-    if limits.shape != 2 * patterns.shape[1:]:
-        raise ValueError(
-            f"limits of shape {limits.shape} for patterns of {patterns.shape[1]} elements: "
-            "pass the limits of a square layer of that size"
-        )
     hebb = patterns.T @ patterns
     np.fill_diagonal(hebb, 0.0)
     agreement = ((limits.low + limits.high) * hebb).sum(axis=1, keepdims=True)
@@ -118,13 +101,7 @@ def swap_limits(limits, signs):
 def swap_columns(memory, signs):
     """A single-layer network with the rows of its weights times ``signs``, ±1 in (N, 1)."""
     network = as_network(memory)
-    layer, signs = network.layers[0], np.asarray(signs)
-    if signs.shape != (len(layer.weights), 1) or not (np.abs(signs) == 1).all():
-        raise ValueError(
-            f"signs have shape {signs.shape}, but must be 1 or -1 for each of the "
-            f"{len(layer.weights)} neurons, an array (N, 1): pass what best_signs returned"
-        )
-    return network.with_weights([signs * layer.weights])
+    return network.with_weights([signs * network.layers[0].weights])
 
 
 def with_bias_correction(network, faults, patterns):
@@ -134,13 +111,6 @@ def with_bias_correction(network, faults, patterns):
     the stored patterns (P, N) is what the neurons see on average.
     """
     stuck = np.where(faults.stuck, faults.stuck_conductance / faults.g_max, 0.0)
-    offsets = stuck[..., 0] - stuck[..., 1]
-    shapes = [layer.weights.shape for layer in network.layers]
-    if shapes != [offsets.shape]:
-        raise ValueError(
-            f"faults of shape {offsets.shape} for layers of the shapes {shapes}: pass a single "
-            "layer and the map of the crossbar that holds it"
-        )
-    layer, mean = network.layers[0], network.check_states(patterns, stored=True).mean(axis=0)
-    bias = layer.bias - layer.gain * offsets @ mean
+    (layer,), offsets = network.layers, stuck[..., 0] - stuck[..., 1]
+    bias = layer.bias - layer.gain * offsets @ patterns.mean(axis=0)
     return network.with_layers([replace(layer, bias=bias.astype(layer.weights.dtype))])

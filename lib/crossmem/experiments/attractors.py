@@ -43,8 +43,7 @@ def attractors(setup, *, levels, seed):
         share.append([float((ended == name).mean()) for name in OUTCOMES])
         resting = stability.settling_time(trace)[rest]
         settling.append(float(resting.mean()) if rest.any() else np.nan)
-    norm = [stability.spectral_norm(network, x) for x in stored]
-    radius = [stability.spectral_radius(network, x) for x in stored]
+    norm, radius = np.transpose([stability.norm_and_radius(network, x) for x in stored])
     return {
         "share": labelled(share, "1", "share of the recalls", level=levels, outcome=OUTCOMES),
         "settling": labelled(settling, "iterations", "mean settling time", level=levels),

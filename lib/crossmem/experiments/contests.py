@@ -2,10 +2,40 @@
 
 from dataclasses import dataclass
 
-from crossmem.analysis.comparison import multipliers
+import xarray as xr
+
+from crossmem.analysis.capacity import CRITERIA
+from crossmem.analysis.comparison import ratio
+from crossmem.analysis.statistics import mean_interval
 from crossmem.experiments.capacity import expected_capacity
 from crossmem.experiments.setup import Setup, Training
 from crossmem.experiments.speed import training_seconds
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """By what factor one training holds more than another: mean capacities, and ratios by seed."""
+
+    before: float
+    after: float
+    ratio: xr.DataArray
+
+    @property
+    def seeds(self):
+        """Number of seeds that have a ratio."""
+        return self.ratio.sizes["seed"]
+
+    @property
+    def interval(self):
+        """Mean ratio with its 95 % interval, as `mean_interval`; None with fewer than two seeds."""
+        return mean_interval(self.ratio) if self.seeds > 1 else None
+
+    def __str__(self):
+        """Both capacities, and their ratio if it has an interval."""
+        held = f"{self.before:.0f} → {self.after:.0f}"
+        if self.interval is None:
+            return held
+        return "{}, ×{:.2f} ({:.2f} to {:.2f})".format(held, *map(float, self.interval))
 
 
 @dataclass(frozen=True)
@@ -57,11 +87,18 @@ def contest(after, before, setup, training, **place):
     """The `Contest` at one place of two sweeps.
 
     ``after`` are capacities of the setup with its own training, ``before`` those with another one
-    that names its steps; both have the dimensions "criterion" and "seed". The place are parameters
-    of the setup; those that are dimensions of the capacities are selected there.
+    that names its steps; both have the dimensions "criterion" and "seed". A criterion that one of
+    them lacks is left out, and a seed that it was not searched on, which is NaN. The place are
+    parameters of the setup; those that are dimensions of the capacities are selected there.
     """
-    there = [
+    after, before = (
         values.sel({dim: value for dim, value in place.items() if dim in values.dims})
         for values in (after, before)
-    ]
-    return Contest(setup.at(**place), training, multipliers(*there))
+    )
+    held = {}
+    for criterion in CRITERIA:
+        if criterion in after["criterion"] and criterion in before["criterion"]:
+            pair = (values.sel(criterion=criterion, drop=True) for values in (after, before))
+            new, old = xr.align(*(values.dropna("seed") for values in pair))
+            held[criterion] = Multiplier(float(old.mean()), float(new.mean()), ratio(new, old))
+    return Contest(setup.at(**place), training, held)

@@ -62,7 +62,11 @@ def retention(*, levels, devices, decades, points, drift_exponent, seed):
 
 
 def fault_scan(*, neurons, stuck_off, stuck_on, seed):
-    """Characterise a faulty chip and compare what is found with what is true."""
+    """Characterise a faulty chip and compare what is found with what is true.
+
+    The layer has neurons² pairs, whose devices are stuck with the given probabilities. The results
+    are the ``confusion``, devices by true and found state, and ``reads`` and ``writes`` per device.
+    """
     check_fault_rates(stuck_off, stuck_on)
     rng = generator(seed, "scan", neurons)
     shares = [1 - stuck_off - stuck_on, stuck_off, stuck_on]
@@ -124,7 +128,7 @@ def programming_error(*, neurons, weights, seed):
 
 
 def pulse_counts(*, devices):
-    """How many fresh cells take how many pulses to targets spread over all conductances."""
+    """How many of some fresh ``devices`` take how many pulses to targets spread evenly."""
     device, rng = DeviceModel(), generator(0, "pulses")
     targets = rng.uniform(0, device.g_max, devices)
     counts = np.bincount(device.write_and_verify(targets, 0.0, rng).pulses)

@@ -13,7 +13,8 @@ from crossmem.randomness import generator
 def stored_quality(setup, *, seeds):
     """Recall of a given number of stored patterns through masked weights (Fig. 3g, 3h, 4e).
 
-    The seeds, a list, are repetitions, trained as one batch where that is possible.
+    The seeds, a list, are repetitions, trained as one batch where that is possible. Returns the
+    Dataset of `setup_quality` along ``seed``.
     """
     if not isinstance(seeds, list | tuple) or not seeds:
         raise ValueError(f"seeds={seeds!r} must be a list of at least one, such as [0, 1, 2]")

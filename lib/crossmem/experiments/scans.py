@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossmem.checks import check_count, check_even, check_rate
+from crossmem.checks import check_even, check_rate
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.faults import FaultMap
 from crossmem.chip.scanning import sampled_map
@@ -28,13 +28,17 @@ def sampled_scan(
         As in `sampled_map`.
     tile_rows : int, optional
         Rows of a tile, even; by default the array is one tile.
+
+    Returns
+    -------
+    dict
+        Whether the map is ``exact``, the shares of faults ``missed`` and of working devices
+        ``false``, the ``vectors`` read by level, and reads ``relative`` to all rows in turn.
     """
-    check_even(columns, "columns")
-    tile = tile_rows or check_count(rows, "rows") + rows % 2
+    tile, outputs = tile_rows or rows + rows % 2, check_even(columns, "columns") // 2
     rng = generator(seed, "sampled scan", rows, columns)
-    crossbar = Crossbar.fabricate(
-        columns // 2, rows, stuck_off=stuck_off, stuck_on=stuck_on, rng=rng, tile=tile
-    )
+    rates = {"stuck_off": stuck_off, "stuck_on": stuck_on}
+    crossbar = Crossbar.fabricate(outputs, rows, **rates, rng=rng, tile=tile)
     on = crossbar.conductance > 0  # fresh working devices are off
     truth = np.stack((crossbar.stuck & ~on, on))
     faults, used = sampled_map(crossbar, rng, vectors, adc_bits)

@@ -93,9 +93,7 @@ class Setup:
         check_count(self.cues, "cues")
         check_count(self.iterations, "iterations", least=0)
         if not isinstance(self.training, Training):
-            raise TypeError(
-                f"training is {self.training!r}, but must be a Training; pass Training(steps=1000)."
-            )
+            raise TypeError(f"training is {self.training!r}; pass a Training(steps=1000).")
         self._adaptive(0).check_parameters()  # so that no rule has a training that another refuses
         self.memory(0).check_parameters()
         self._check_together()
@@ -109,13 +107,12 @@ class Setup:
             )
         if self.rule != "adaptive" and (self.layers > 1 or not self.binary):
             raise ValueError(
-                f"rule={self.rule!r} knows one layer of sign neurons only: use rule='adaptive' "
-                "for hidden layers or continuous patterns"
+                f"rule={self.rule!r} knows one layer of sign neurons only: use rule='adaptive'"
             )
         if self.rule == "adaptive" and self.iterations % self.training.unroll:
             raise ValueError(
-                f"iterations={self.iterations} ends between two passes of the training, which take "
-                f"unroll={self.training.unroll} updates each: use a multiple of it"
+                f"iterations={self.iterations} ends between two passes: use a multiple of "
+                f"unroll={self.training.unroll}"
             )
 
     def at(self, **changes):
@@ -136,11 +133,8 @@ class Setup:
     def require(self, **only):
         """Refuse values that an experiment would ignore: ``only`` has those that it can take."""
         for name, value in only.items():
-            if getattr(self, name) != value:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} is nothing that this experiment takes into "
-                    f"account: use {name}={value!r}"
-                )
+            if (own := getattr(self, name)) != value:
+                raise ValueError(f"the experiment ignores {name}={own!r}: use {name}={value!r}")
 
     @property
     def binary(self):

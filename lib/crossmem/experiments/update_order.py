@@ -5,7 +5,7 @@ import numpy as np
 from crossmem.checks import check_count
 from crossmem.experiments.setup import NO_CHIP
 from crossmem.labels import labelled
-from crossmem.networks.network import UPDATES, activate, cosine
+from crossmem.networks.network import UPDATES, activate, cosine, hidden_outputs
 from crossmem.networks.stability import settling_time
 from crossmem.randomness import generator
 
@@ -78,10 +78,7 @@ def random_draws(network, cues, limit, rng):
         if len(layers) == 1:
             below = sums[every, neuron]
         else:
-            hidden = np.tanh(first.gain * sums + first.bias)
-            for layer in layers[1:-1]:
-                hidden = np.tanh(layer.field(hidden))
-            below = np.einsum("nh,nh->n", hidden, last.weights[neuron])
+            below = np.einsum("nh,nh->n", hidden_outputs(layers, sums), last.weights[neuron])
         before = states[every, neuron]
         after = activate(last.gain * below + last.bias[neuron], before, "sign", last.gain)
         unseen -= ~fresh[every, neuron]

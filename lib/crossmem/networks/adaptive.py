@@ -82,14 +82,11 @@ class AdaptiveMemory(AssociativeMemory):
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
-        if not isinstance(self.cue_noise, tuple | list | np.ndarray):
-            return self.cue_noise, self.cue_noise
-        if len(self.cue_noise) != 2:
-            raise ValueError(
-                f"cue_noise={self.cue_noise!r} must be a number, or a pair of the first level and "
-                "the last, such as (0.1, 0.0)"
-            )
-        return tuple(self.cue_noise)
+        pair = isinstance(self.cue_noise, tuple | list | np.ndarray)
+        levels = tuple(self.cue_noise) if pair else (self.cue_noise, self.cue_noise)
+        if len(levels) != 2:
+            raise ValueError(f"cue_noise={levels} must be a number or a pair, such as (0.1, 0.0)")
+        return levels
 
     def recipe(self, limits):
         """The `training.Recipe` within a list of WeightLimits; None takes the library's values."""
@@ -121,27 +118,23 @@ class AdaptiveMemory(AssociativeMemory):
 
     def check_parameters(self):
         check_choice(self.activation, "activation", ACTIVATIONS)
-        sizes = self.hidden if isinstance(self.hidden, tuple | list) else [None]
-        if not all((type(n) is int or isinstance(n, np.integer)) and n > 0 for n in sizes):
-            raise ValueError(
-                f"hidden={self.hidden!r} must be a tuple of whole numbers of at least 1, "
-                "such as (32,), or () for a single layer"
-            )
+        if not isinstance(self.hidden, tuple | list):
+            raise TypeError(f"hidden={self.hidden!r} must be a tuple, such as (32,), or ()")
+        for size in self.hidden:
+            check_count(size, f"one of hidden={self.hidden!r}")
         for level in self.noise_levels():
             if self.activation == "tanh":
                 check_not_negative(level, "cue_noise")
             elif check_rate(level, "cue_noise") > 0.5:
                 raise ValueError(
-                    f"cue_noise is {level}, but must be at most 0.5, at which cues are "
-                    "random; give for example 0.05."
+                    f"cue_noise is {level}: give at most 0.5, at which cues are random"
                 )
         if self.batch is not None:
             check_positive(self.batch, "batch", 0.1)
             check_rate(self.batch, "batch")
         if self.loss == "logistic" and self.activation == "tanh":
             raise ValueError(
-                "loss='logistic' counts signs alone, which activation='tanh' does not store: "
-                "give loss='squared' or 'cubic'"
+                "loss='logistic' counts signs alone: give loss='squared' for activation='tanh'"
             )
         check_count(self.seed, "seed", least=0)
         self.recipe([])  # it checks the rest
@@ -159,7 +152,8 @@ class AdaptiveMemory(AssociativeMemory):
 def fit_batch(memories, patterns, *, limits=None):
     """Fit several memories of equal shape, those that can as one stacked batch.
 
-    A batch shares the overhead of calls. Each memory ends as `AssociativeMemory.fit` leaves it.
+    A batch shares the overhead of calls. Each memory ends as `AssociativeMemory.fit` leaves it, and
+    the errors are its own; different numbers of memories, patterns and limits are a ValueError.
 
     Parameters
     ----------
@@ -174,11 +168,6 @@ def fit_batch(memories, patterns, *, limits=None):
     -------
     list of AssociativeMemory
         The same objects.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the numbers of memories, pattern sets and limits differ, or `fit` would raise.
     """
     limits = [None] * len(memories) if limits is None else limits
     if not len(memories) == len(patterns) == len(limits):

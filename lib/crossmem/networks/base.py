@@ -27,7 +27,9 @@ class AssociativeMemory(BaseEstimator):
     hidden, activation, unroll = (), "sign", 1
 
     def fit(self, patterns, y=None, *, limits=None):
-        """Store patterns.
+        """Store patterns, and return the memory.
+
+        Parameters, patterns and limits that the memory cannot take are a TypeError or ValueError.
 
         Parameters
         ----------
@@ -37,15 +39,6 @@ class AssociativeMemory(BaseEstimator):
             Ignored; scikit-learn's interface has it.
         limits : list of WeightLimits or None, optional
             One per layer; None, for all or for one, leaves the weights unbounded.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError, ValueError
-            For parameters, patterns or limits that the memory cannot take.
         """
         patterns, limits = self.check_input(patterns, limits)
         return self.keep(self._learn(patterns, limits), limits)
@@ -55,13 +48,12 @@ class AssociativeMemory(BaseEstimator):
         self.check_parameters()
         patterns = check_patterns(patterns)
         binary = bool((np.abs(patterns) == 1).all())
-        if binary != (self.activation == "sign"):
+        if binary and self.activation == "tanh":
+            raise ValueError("the patterns are all ±1, but tanh is less: use activation='sign'")
+        if not binary and self.activation == "sign":
             raise ValueError(
-                "the patterns are all ±1, which tanh never reaches: use activation='sign'"
-                if binary
-                else "the patterns hold values other than ±1, which activation='sign' cannot "
-                "return: use AdaptiveMemory(activation='tanh'), or binarise them with "
-                "numpy.where(patterns > 0, 1, -1)"
+                "the patterns hold values other than ±1, but activation='sign' returns only those: "
+                "use AdaptiveMemory(activation='tanh'), or numpy.where(patterns > 0, 1, -1)"
             )
         limits = check_limits(limits, self.layer_shapes(patterns.shape[1]))
         return patterns.astype(np.float32), limits
@@ -77,7 +69,7 @@ class AssociativeMemory(BaseEstimator):
 
     @property
     def layers_(self):
-        """Layers of the fitted network."""
+        """Layers of the fitted network, a tuple of `Layer`."""
         return self.network_.layers
 
     def devices(self, neurons):
@@ -107,10 +99,8 @@ def is_free(limits):
     masked = (limits.low == 0) & (limits.high == 0)
     if (unbounded | masked).all():
         return True
-    if np.isinf(limits.low).any() or np.isinf(limits.high).any():
-        raise ValueError(
-            "the limits mix unbounded with bounded weights: bound all of them, e.g. by [-1, 1]"
-        )
+    if np.isinf([limits.low, limits.high]).any():
+        raise ValueError("the limits mix unbounded with bounded weights: bound all, as by [-1, 1]")
     return False
 
 
@@ -130,27 +120,21 @@ def normalised_layer(effective, gain, limits):
 
 def check_limits(limits, shapes):
     """One WeightLimits per layer, unbounded where None was given; no self-connections."""
-    if not isinstance(limits, list | tuple | None):
-        raise TypeError(
-            f"limits is a single {type(limits).__name__}; pass a list of WeightLimits, one per "
-            "layer."
-        )
-    limits = [None] * len(shapes) if limits is None else list(limits)
-    if len(limits) != len(shapes):
-        raise ValueError(
-            f"{len(limits)} limits for {len(shapes)} layer(s): pass one WeightLimits per layer"
-        )
-    for layer, (limit, shape) in enumerate(zip(limits, shapes, strict=True)):
-        if limit is None:
-            limits[layer] = WeightLimits(np.full(shape, -np.inf), np.full(shape, np.inf))
-        elif not isinstance(limit, WeightLimits):
-            raise TypeError(
-                f"limits hold a {type(limit).__name__}, but each must be a WeightLimits or None; "
-                "make one with crossbar.characterize().weight_limits()."
-            )
-        elif limit.shape != shape:
+    limits = [None] * len(shapes) if limits is None else limits
+    if not isinstance(limits, list | tuple):
+        kind = type(limits).__name__
+        raise TypeError(f"limits is a single {kind}; pass a list of WeightLimits, one per layer.")
+    count, layers = len(limits), len(shapes)
+    if count != layers:
+        raise ValueError(f"{count} limits for {layers} layer(s): pass one WeightLimits per layer")
+    limits = [
+        WeightLimits(np.full(shape, -np.inf), np.full(shape, np.inf)) if limit is None else limit
+        for limit, shape in zip(limits, shapes, strict=True)
+    ]
+    for limit, shape in zip(limits, shapes, strict=True):
+        if not isinstance(limit, WeightLimits) or limit.shape != shape:
             raise ValueError(
-                f"limits of shape {limit.shape} for a layer of shape {shape} (n_out, n_in): "
-                "make them from a crossbar of the layer's shape"
+                f"limits hold a {type(limit).__name__} of shape {np.shape(limit)} for a layer of "
+                f"shape {shape} (n_out, n_in): pass the WeightLimits of a crossbar of that shape"
             )
     return limits if len(limits) > 1 else [limits[0].without_self_connections()]

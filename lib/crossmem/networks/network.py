@@ -23,6 +23,9 @@ TIE = 1e-5
 class Layer:
     """One layer of synapses and its neurons: output = f(gain · W x + bias).
 
+    Arrays that do not fit each other, and a gain that is no finite number of at least 0, are a
+    TypeError or ValueError.
+
     Attributes
     ----------
     weights : array (n_out, n_in)
@@ -30,12 +33,7 @@ class Layer:
     bias : array (n_out,)
         Added after the gain. The threshold of the paper's equation 2 is its negative.
     gain : float
-        Scale of the read-out circuit, at least 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays do not fit each other, or the gain is negative or no finite number.
+        Scale of the read-out circuit.
     """
 
     weights: np.ndarray
@@ -67,7 +65,8 @@ class Network:
     """Layers of weights whose last output is fed back to the first input.
 
     A network is never changed: training makes one, and everything that happens to it on a chip
-    makes another (`crossmem.deploy`).
+    makes another (`crossmem.deploy`). Layers that do not fit each other, or none, and an unknown
+    parameter are a TypeError or ValueError.
 
     Parameters
     ----------
@@ -77,11 +76,6 @@ class Network:
         Output of the visible neurons. Hidden neurons are tanh units in both cases.
     unroll : int
         Updates of the state that bring a pattern back; recall takes a multiple of them.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no layer, the layers do not fit each other, or a parameter is unknown.
     """
 
     layers: tuple[Layer, ...]
@@ -93,10 +87,9 @@ class Network:
         check_count(self.unroll, "unroll")
         layers = tuple(self.layers) if isinstance(self.layers, Iterable) else ()
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise TypeError(
-                f"layers is a {type(self.layers).__name__} of {[type(x).__name__ for x in layers]};"
-                " pass a list of at least one Layer."
-            )
+            kinds = [type(layer).__name__ for layer in layers]
+            kind = type(self.layers).__name__
+            raise TypeError(f"layers is a {kind} of {kinds}; pass a list of at least one Layer.")
         object.__setattr__(self, "layers", layers)
         for number, layer in enumerate(layers):
             below = layers[number - 1].weights.shape[0]  # the last layer feeds the first
@@ -134,14 +127,17 @@ class Network:
     def check_plain(self):
         """Refuse layers that are more than weights, bias and gain, such as those of a chip."""
         for number, layer in enumerate(self.layers):
-            if type(layer) is not Layer:
+            if (kind := type(layer)) is not Layer:
                 raise TypeError(
-                    f"layer {number} is of the kind {type(layer).__name__}, which is more than "
-                    "weights, bias and gain; use the network that it was made from."
+                    f"layer {number} is of the kind {kind.__name__}, which is more than weights, "
+                    "bias and gain; use the network that it was made from."
                 )
 
     def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
         """Feed cues back until nothing moves, at most ``iterations`` times.
+
+        Cues of another width or outside [-1, 1], an unknown update, iterations that end between two
+        passes, and asynchronous updates of layers behind converters are a TypeError or ValueError.
 
         Parameters
         ----------
@@ -159,25 +155,18 @@ class Network:
         Returns
         -------
         array (n, N), or (iterations + 1, n, N) if ``trace``
-
-        Raises
-        ------
-        TypeError, ValueError
-            For cues of another width or outside [-1, 1], an unknown update, iterations that end
-            between two passes, or asynchronous updates of layers behind converters.
         """
         cues = self.check_states(cues)
         check_count(iterations, "iterations", least=0)
         check_choice(update, "update", UPDATES)
         if iterations % self.unroll:
             raise ValueError(
-                f"iterations={iterations} ends between two passes of this network, whose patterns "
-                f"come back every {self.unroll} updates: use a multiple of unroll={self.unroll}"
+                f"iterations={iterations} ends between two passes: use a multiple of "
+                f"unroll={self.unroll}, after which patterns come back"
             )
         if update == "asynchronous" and any(layer.synchronous_only for layer in self.layers):
             raise ValueError(
-                "update='asynchronous' would bypass the converters and the noise of these layers: "
-                "recall with update='synchronous'"
+                "update='asynchronous' would bypass converters and noise: use update='synchronous'"
             )
         rng = np.random.default_rng(0) if rng is None else check_rng(rng)
         states = np.array(cues, dtype=self.layers[0].weights.dtype)
@@ -201,10 +190,9 @@ class Network:
         """
         patterns = self.check_states(patterns, stored=True)
         recalled = self.recall(cues, **recall_options)
-        if patterns.shape != recalled.shape:
-            raise ValueError(
-                f"{len(recalled)} cues and {len(patterns)} patterns: pass one pattern per cue"
-            )
+        cues, stored = len(recalled), len(patterns)
+        if cues != stored:
+            raise ValueError(f"{cues} cues and {stored} patterns: pass one pattern per cue")
         return float(cosine(recalled, patterns).mean())
 
     def check_states(self, states, *, stored=False):
@@ -213,7 +201,7 @@ class Network:
         if states.shape[1] != self.neurons:
             raise ValueError(
                 f"patterns have {states.shape[1]} elements, but this network has {self.neurons} "
-                "neurons; pass patterns of that size"
+                "neurons; pass as many"
             )
         return states
 
@@ -225,8 +213,8 @@ class Network:
         self.check_plain()
         if type(self) is not Network:
             raise TypeError(
-                f"the network is of the kind {type(self).__name__}, which a file cannot hold "
-                "whole; save Network(network.layers, network.activation, network.unroll)."
+                f"a file cannot hold a {type(self).__name__} whole; save "
+                "Network(network.layers, network.activation, network.unroll)."
             )
         variables = {}
         for k, layer in enumerate(self.layers):
@@ -299,15 +287,20 @@ def sweep_neurons(layers, states, activation, rng):
         if len(layers) == 1:
             below, weights = product[:, neuron], first.weights.dtype.type(1)
         else:
-            hidden = np.tanh(first.gain * product + first.bias)
-            for layer in layers[1:-1]:
-                hidden = np.tanh(layer.field(hidden))
-            below, weights = hidden, last.weights[neuron]
+            below, weights = hidden_outputs(layers, product), last.weights[neuron]
         field = last.gain * np.dot(below, weights) + last.bias[neuron]
         moved = activate(field, states[:, neuron], activation, last.gain)
         product += np.outer(moved - states[:, neuron], first.weights[:, neuron])
         states[:, neuron] = moved
     return states
+
+
+def hidden_outputs(layers, product):
+    """Outputs (n, Nh) of the last hidden layer, given the products W x (n, n_out) of the first."""
+    hidden = np.tanh(layers[0].gain * product + layers[0].bias)
+    for layer in layers[1:-1]:
+        hidden = np.tanh(layer.field(hidden))
+    return hidden
 
 
 def cosine(states, patterns):

@@ -23,12 +23,8 @@ class NeuronByNeuron(AssociativeMemory):
         self.programming_error = programming_error
 
     def check_parameters(self):
-        check_positive(self.flip_rate, "flip_rate", 0.05)
-        if self.flip_rate >= 0.5:
-            raise ValueError(
-                f"flip_rate is {self.flip_rate}, but from 0.5 on a cue tells nothing of its "
-                "pattern: give less"
-            )
+        if check_positive(self.flip_rate, "flip_rate", 0.05) >= 0.5:
+            raise ValueError(f"flip_rate is {self.flip_rate}: give less than 0.5, which is chance")
         check_positive(self.programming_error, "programming_error", PROGRAMMING_ERROR)
 
     def _learn(self, patterns, limits):

@@ -43,11 +43,6 @@ def jacobian_factors(network, state):
     The visible neurons count as tanh units, as in training: the sign has no derivative.
     """
     factors, below = [], np.asarray(state, dtype=float)
-    if below.shape != (network.neurons,):
-        raise ValueError(
-            f"state has shape {below.shape}, but the network has {network.neurons} "
-            "neurons: pass one state, an array (N,)"
-        )
     for layer in network.layers:
         below = np.tanh(layer.field(below))
         factors.append((1 - below**2)[:, None] * (layer.gain * layer.weights.astype(float)))
@@ -59,38 +54,28 @@ def jacobian(network, state):
     return functools.reduce(lambda below, factor: factor @ below, jacobian_factors(network, state))
 
 
-def spectral_norm(network, state):
-    """Largest singular value of the Jacobian at a state; below 1 everywhere, updates contract.
+def norm_and_radius(network, state):
+    """Spectral norm and spectral radius of the Jacobian at a state (N,): two floats.
 
-    The Jacobian is never formed: a stack of N·Nh weights costs N·Nh operations per iteration of
-    the Lanczos process (`scipy.sparse.linalg.svds`).
+    Updates contract where the norm, the largest singular value, is below 1 everywhere. A fixed
+    point attracts nearby states if the radius, the largest modulus of an eigenvalue, is below 1. It
+    never exceeds the norm, and may be far below it where the Jacobian is not symmetric.
+
+    The Jacobian is not formed, as long as it is neither tiny nor zero: a stack of N·Nh weights
+    costs N·Nh operations per iteration of the Lanczos and of the Arnoldi process.
     """
-    operator = _jacobian_operator(network, state)
-    if operator is None:
-        return float(np.linalg.norm(jacobian(network, state), 2))
-    return float(svds(operator, k=1, rng=0, return_singular_vectors=False)[0])
-
-
-def spectral_radius(network, state):
-    """Largest modulus of the Jacobian's eigenvalues: below 1, a fixed point attracts nearby states.
-
-    It never exceeds the norm, and may be far below it where the Jacobian is not symmetric.
-    """
-    operator = _jacobian_operator(network, state)
-    if operator is None:
-        return float(np.abs(np.linalg.eigvals(jacobian(network, state))).max())
-    start = np.random.default_rng(0).standard_normal(operator.shape[0])
-    return float(np.abs(eigs(operator, k=1, v0=start, return_eigenvectors=False))[0])
-
-
-def _jacobian_operator(network, state):
-    """The Jacobian as an operator; None where it is too small, or zero, for an iteration."""
     factors = jacobian_factors(network, state)
     if len(state) < 4 or any(not factor.any() for factor in factors):
-        return None
+        dense = jacobian(network, state)
+        return float(np.linalg.norm(dense, 2)), float(np.abs(np.linalg.eigvals(dense)).max())
 
     def product(matrices):
         return lambda vector: functools.reduce(lambda below, m: m @ below, matrices, vector)
 
     forward, backward = product(factors), product([factor.T for factor in factors[::-1]])
-    return LinearOperator((len(state),) * 2, matvec=forward, rmatvec=backward, dtype=float)
+    shape = (len(state),) * 2
+    operator = LinearOperator(shape, matvec=forward, rmatvec=backward, dtype=float)
+    norm = svds(operator, k=1, rng=0, return_singular_vectors=False)[0]
+    start = np.random.default_rng(0).standard_normal(len(state))
+    radius = np.abs(eigs(operator, k=1, v0=start, return_eigenvectors=False))[0]
+    return float(norm), float(radius)

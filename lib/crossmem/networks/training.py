@@ -29,12 +29,10 @@ class Recipe:
     steps, tolerance : int, float
         Largest number of steps; a network stops once its mean loss per output is below this.
     loss : {"squared", "cubic", "logistic"}
-        Squared error of tanh (paper, equation 5), the third power of its amount, which heeds the
-        outputs that are wrong more than those that are nearly right, or the logistic loss of the
-        margin x·h.
+        Squared error of tanh (paper, equation 5), the third power of its amount, which heeds wrong
+        outputs more than nearly right ones, or the logistic loss of the margin x·h.
     unroll : int
-        Updates of the state before the loss is taken, all by the same weights (backpropagation
-        through time); the published training has 1.
+        Updates of the state before the loss is taken, by the same weights; published with 1.
     """
 
     optimizer: str = "rmsprop"
@@ -176,9 +174,8 @@ class Trainer:
         self._allocate()
 
     def _allocate(self):
-        replicas, patterns, _ = self.targets.shape
         self.inputs = np.empty_like(self.targets) if self.corrupt else self.targets
-        shapes = [(replicas, patterns, w.value.shape[1]) for w in self.path]
+        shapes = [(*self.targets.shape[:2], layer.value.shape[1]) for layer in self.path]
         self.outputs = [np.empty(shape, dtype=np.float32) for shape in shapes]
         self.deltas = [np.empty(shape, dtype=np.float32) for shape in shapes]
 

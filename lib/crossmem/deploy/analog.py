@@ -1,6 +1,7 @@
 """A programmed network behind converters, read noise and line resistance."""
 
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from crossmem.chip.converters import Peripherals, quantize
 from crossmem.chip.crossbar import Crossbar
 from crossmem.deploy.programming import paired
 from crossmem.networks.network import Layer, as_network
+
+AT_ONCE = 64  # inputs of a product, so that what is converted stays in the cache of the processor
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,26 +36,58 @@ class AnalogLayer(Layer):
 
     def field(self, states):
         """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
-        inputs = quantize(states, self.peripherals.dac_bits, 1.0)
-        total = np.zeros((len(inputs), len(self.pairs)))
-        for currents in self.column_currents(inputs):
-            read = quantize(currents, self.peripherals.adc_bits, self.full_scale)
-            total += read[..., 0] - read[..., 1]
-        return (self.gain * total + self.bias).astype(self.weights.dtype)
+        inputs = quantize(states, self.peripherals.dac_bits, 1.0).astype(np.float32)
+        total = np.zeros((len(inputs), len(self.pairs)), dtype=np.float32)
+        bits = self.peripherals.adc_bits
+        for some, currents in self.column_currents(inputs):
+            if bits is not None:
+                np.rint(currents, out=currents)
+                np.clip(currents, 0, 2**bits - 1, out=currents)
+            total[some] += currents[..., 0]
+            total[some] -= currents[..., 1]
+        return (self.gain * self._step * total + self.bias).astype(self.weights.dtype)
 
     def column_currents(self, inputs):
-        """Currents of every tile's columns, noise included: one array (n, n_out, 2) per tile."""
-        n_out, n_in, _ = self.pairs.shape
-        noise = self.peripherals.read_noise / self.crossbar.device.g_max
-        for first in range(0, n_in, self.crossbar.tile):
-            rows = slice(first, first + self.crossbar.tile)
-            columns = self.pairs[:, rows].transpose(1, 0, 2).reshape(-1, 2 * n_out)
-            currents = inputs[:, rows] @ columns
+        """Currents of each tile's columns, noise included, for some of the inputs at a time.
+
+        Yields the slice of the inputs, and an array (n, n_out, 2): codes of the output converters
+        before rounding, or currents in G_max times input if nothing is converted.
+        """
+        noise = self.peripherals.read_noise / self.crossbar.device.g_max / self._step
+        for first, columns in self._tiles:
+            driven = inputs[:, first : first + len(columns) - 1]
             if noise:
                 # Independent noise of the devices of a column adds up in squares.
-                size = noise * np.linalg.norm(inputs[:, rows], axis=1, keepdims=True)
-                currents += size * self.rng.standard_normal(currents.shape)
-            yield currents.reshape(-1, n_out, 2)
+                size = noise * np.linalg.norm(driven, axis=1, keepdims=True)
+                added = size * self.rng.standard_normal((len(inputs), columns.shape[1]))
+            driven = np.pad(driven, [(0, 0), (0, 1)], constant_values=1)
+            for start in range(0, len(inputs), AT_ONCE):
+                some = slice(start, start + AT_ONCE)
+                currents = driven[some] @ columns
+                if noise:
+                    currents += added[some]
+                yield some, currents.reshape(len(currents), -1, 2)
+
+    @property
+    def _step(self):
+        """One step of the output converters in G_max times input, or 1 if they convert exactly."""
+        bits = self.peripherals.adc_bits
+        return 1.0 if bits is None else 2 * self.full_scale / (2**bits - 1)
+
+    @cached_property
+    def _tiles(self):
+        """First row of each tile, and its columns in steps, side by side as a product needs them.
+
+        A last row is driven by 1 and adds the code that stands for no current.
+        """
+        n_out, n_in, _ = self.pairs.shape
+        bits, tiles = self.peripherals.adc_bits, []
+        middle = np.full((1, 2 * n_out), 0.0 if bits is None else (2**bits - 1) / 2)
+        for first in range(0, n_in, self.crossbar.tile):
+            rows = self.pairs[:, first : first + self.crossbar.tile]
+            columns = rows.transpose(1, 0, 2).reshape(-1, 2 * n_out) / self._step
+            tiles.append((first, np.vstack([columns, middle]).astype(np.float32)))
+        return tiles
 
 
 def with_peripherals(memory, crossbars, peripherals, patterns, rng):
@@ -84,7 +119,7 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
         seen = seen_through_lines(crossbar, written, peripherals.wire_resistance)
         own = {"crossbar": crossbar, "written": written, "written_sum": seen["pairs"].sum(), **seen}
         quiet = AnalogLayer(bias=layer.bias, gain=layer.gain, **own)
-        largest = max(np.abs(currents).max() for currents in quiet.column_currents(below))
+        largest = max(np.abs(currents).max() for _, currents in quiet.column_currents(below))
         scale = float(largest) or 1.0  # no current at all has no scale
         layers.append(replace(quiet, peripherals=peripherals, full_scale=scale, rng=rng))
         below = np.tanh(quiet.field(below))

@@ -8,19 +8,17 @@ PATIENCE = 10
 _clients = {}  # by address, one for all the sweeps of this process
 
 
-def connect(address, workers):
-    """Return the client of a scheduler's address, or of a cluster started here for "local"."""
-    client = _clients.get(address)
-    if client is not None and client.status == "running":
-        return client
-    where = local_cluster(workers) if address == "local" else address
-    try:
-        _clients[address] = _dask().Client(where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise RuntimeError(
-            f"no cluster answers at {address!r} ({error}): start one with dask scheduler and dask "
-            "worker, or ask for the cluster 'local'"
-        ) from error
+def connect(address):
+    """Return the client of a scheduler's address."""
+    if address not in _clients or _clients[address].status != "running":
+        try:
+            client = _dask().Client(address, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise RuntimeError(
+                f"no cluster answers at {address!r} ({error}): start one with dask scheduler and "
+                "dask worker, or let the command do so with --cluster local"
+            ) from error
+        _clients[address] = client
     return _clients[address]
 
 

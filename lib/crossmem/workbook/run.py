@@ -1,7 +1,5 @@
 """What a notebook calls: one run of it, with its parameters, folders, datasets and ledger rows."""
 
-import ast
-import json
 import os
 import re
 from dataclasses import replace
@@ -21,9 +19,6 @@ from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
-
-#: Parameters that say how and where to run, and not what to compute.
-OPTIONS = ("scale", "output", "cache", "workers")
 
 
 class Run:
@@ -52,8 +47,8 @@ class Run:
         self.output = Path(values.get("output") or root / "figures" / self.scale).resolve()
         self.cache = Path(values.get("cache") or root / ".cache" / "crossmem").resolve()
         self.workers = values.get("workers", 0)
-        names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb")
-        self.parameters = {n: values[n] for n in names if n in values and n not in OPTIONS}
+        own = files.own_parameters(root / "notebooks" / f"{notebook}.ipynb")
+        self.parameters = {n: values[n] for n in own if n in values and n not in files.OPTIONS}
         self._claims, self._assumptions = {}, []
 
     def sweep(self, function, setup=None, *, over, label=None, **own):
@@ -64,12 +59,8 @@ class Run:
 
     def sweep_each(self, dim, function, setups, *, over, **own):
         """A sweep for each setup of a dictionary, side by side along a new dimension of names."""
-        found = [
-            self.sweep(function, setup, over=over, label=f"{dim}: {name}", **own)
-            for name, setup in setups.items()
-        ]
-        names = xr.Variable(dim, list(setups), {"units": "1", "long_name": dim})
-        return xr.concat(found, names)
+        cases = {(name,): setup for name, setup in setups.items()}
+        return self.sweep_cases((dim,), function, cases, over=over, **own)
 
     def sweep_cases(self, dims, function, cases, *, over, **own):
         """A sweep for each case of a dictionary, side by side along new dimensions.
@@ -86,12 +77,12 @@ class Run:
         found = []
         for labels, case in cases.items():
             setup, case = case if isinstance(case, tuple) else (case, {})
-            label = ", ".join(map(str, labels))
-            one = self.sweep(function, setup, over=over, label=label, **own, **case)
-            place = zip(dims, ([label] for label in labels), strict=True)
-            found.append(one.expand_dims(dict(place)))
-        order = zip(dims, map(list, map(dict.fromkeys, zip(*cases, strict=True))), strict=True)
-        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(dict(order))
+            name = ", ".join(map(str, labels))
+            one = self.sweep(function, setup, over=over, label=name, **own, **case)
+            found.append(one.expand_dims({d: [n] for d, n in zip(dims, labels, strict=True)}))
+        labels = map(dict.fromkeys, zip(*cases, strict=True))  # in the order given
+        order = {dim: list(names) for dim, names in zip(dims, labels, strict=True)}
+        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
         return describe(found, **{dim: ("1", dim) for dim in dims})
 
     def save(self, dataset, name, **meanings):
@@ -185,14 +176,6 @@ class Run:
     def _write(self):
         path = self.output / "ledger" / f"{self.notebook}.json"
         ledger.write_rows(self._claims.values(), self._assumptions, path)
-
-
-def _parameter_names(notebook):
-    """The names assigned in a notebook's cell tagged "parameters"."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-    body = ast.parse("\n".join("".join(cell["source"]) for cell in tagged)).body
-    return [node.targets[0].id for node in body if isinstance(node, ast.Assign)]
 
 
 def _refuse_rendering(call):

@@ -14,7 +14,7 @@ from IPython.display import Image, Markdown, display
 from crossmem.checks import check_choice
 from crossmem.labels import describe
 from crossmem.storage import load_dataset
-from crossmem.workbook import claims, files, ledger, tables
+from crossmem.workbook import files, ledger, tables
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
 from crossmem.workbook.sweep import sweep
 
@@ -147,7 +147,7 @@ class Run:
         str
             The verdict.
         """
-        claim = claims.compare(self.published(id), values, self.parameters | given)
+        claim = ledger.compare(self.published(id), values, self.parameters | given)
         # Networks of the quick scale are too small to blame anything else.
         if self.scale == "quick" and claim.verdict == "not reproduced":
             claim = replace(claim, reason=QUICK_REASON)
@@ -165,12 +165,12 @@ class Run:
         `given` is what they name in braces, beside the parameters of the notebook.
         """
         path, given = self.root / "params" / "assumptions.yaml", self.parameters | given
-        self._assumptions = claims.read_assumptions(path, self.notebook, given)
+        self._assumptions = ledger.read_assumptions(path, self.notebook, given)
         self._write()
 
     @cached_property
     def _published(self):
-        found = claims.read_published(self.root / "params" / "claims.yaml")
+        found = ledger.read_published(self.root / "params" / "claims.yaml")
         return {id: entry for id, entry in found.items() if entry.notebook == self.notebook}
 
     def _write(self):

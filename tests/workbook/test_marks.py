@@ -25,7 +25,7 @@ def test_a_family_has_a_curve_for_each_combination_in_both_styles(axes):
     coords = {"network": list(plotting.NETWORK_STYLE), "load": list(plotting.LOAD_STYLE)}
     coords |= {"bits": [2, 4], "seed": [0, 1, 2]}
     values = xr.DataArray(np.arange(36.0).reshape(3, 2, 2, 3), coords, list(coords))
-    marks.families(axes, values, "bits", by=("network", "load"), linewidth=3)
+    plotting.curves(axes, values, "bits", by=("network", "load"), linewidth=3)
     assert len(axes.lines) == 6
     last = axes.lines[-1]
     assert last.get_ydata().tolist() == [31, 34]

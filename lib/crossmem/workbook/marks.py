@@ -1,7 +1,5 @@
 """Curves in families, ranges, bars, maps, and marks on their axes."""
 
-from itertools import product
-
 import numpy as np
 from matplotlib.lines import Line2D
 
@@ -14,24 +12,6 @@ def describe(ax, title, xlabel, ylabel=None, **options):
     """Name a panel by its letter and its axes; `options` are for `Axes.set`."""
     letter(ax, title)
     ax.set(xlabel=xlabel, ylabel=ylabel, **options)
-
-
-def families(ax, values, x, by, **style):
-    """Draw a curve for each combination of labels along several dimensions.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    values : xarray.DataArray
-        Along ``x``, "seed" and the dimensions ``by``.
-    x : str
-    by : sequence of str
-        Of `plotting.STYLES`; the styles of a combination add up, and ``style`` overrides.
-    """
-    for labels in product(*(STYLES[dim] for dim in by)):
-        looks = (STYLES[dim][label] for dim, label in zip(by, labels, strict=True))
-        look = {key: value for look in looks for key, value in look.items()}
-        curve(ax, values.sel(dict(zip(by, labels, strict=True))), x, **look | style)
 
 
 def mean_and_worst(ax, quality, x):

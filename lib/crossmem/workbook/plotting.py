@@ -1,5 +1,6 @@
 """The style of the figures, and the panels that more than one notebook draws."""
 
+import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -198,14 +199,25 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", skipna=False, **styl
     ax.fill_between(values[x], low, high, **look)
 
 
-def curves(ax, values, x, *, by="rule", spread="quartiles", **style):
+def curves(ax, values, x, *, by="rule", **style):
     """Draw a `curve` for each entry of a dimension of `STYLES`, each in its own style.
 
-    ``style`` overrides that. The weakest come first, so that the prominent one lies on top.
+    `by` may also be a tuple of dimensions: there is a curve for each combination of their entries,
+    whose styles add up. ``style`` overrides them. The weakest come first, so that the prominent one
+    lies on top.
     """
-    styles = STYLES[check_choice(by, "by", STYLES)]
-    for entry in (name for name in styles if name in values[by].values):
-        curve(ax, values.sel({by: entry}), x, spread=spread, **styles[entry] | style)
+    dims = (by,) if isinstance(by, str) else by
+    known = [STYLES[check_choice(dim, "by", STYLES)] for dim in dims]
+    shown = [
+        [entry for entry in styles if entry in values[dim].values]
+        for dim, styles in zip(dims, known, strict=True)
+    ]
+    for entries in itertools.product(*shown):
+        look = {}
+        for styles, entry in zip(known, entries, strict=True):
+            look |= styles[entry]
+        place = dict(zip(dims, entries, strict=True))
+        curve(ax, values.sel(place), x, **look | style)
 
 
 def theory_line(ax, x, y, label):

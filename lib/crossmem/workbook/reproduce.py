@@ -26,9 +26,12 @@ ALONE = "07"
 def main(arguments=None):
     """Run the command: 0; 1 if a notebook failed; 2 for a wrong request; 130 if interrupted."""
     options = _parser().parse_args(arguments)
+    for name in ("SIGTERM", "SIGHUP"):  # they interrupt as Ctrl-C does, unless under nohup
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
-        with _interruptible():
-            return _main(options)
+        return _main(options)
     except KeyboardInterrupt:
         say("interrupted: finished grid points are kept, the same command goes on from them")
         return 130
@@ -149,26 +152,6 @@ def run_all(jobs, environment, side_by_side):
     passed = Kernels(environment).run_all(shared, run, together)
     late = jobs[len(early) :]
     return passed[::-1] + (run_all(late, environment, side_by_side=False) if late else [])
-
-
-@contextlib.contextmanager
-def _interruptible():
-    """Let SIGTERM and SIGHUP (the terminal is gone) interrupt as Ctrl-C does, each once."""
-    numbers = {getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")} - {None}
-    before = {n: old for n in numbers if (old := signal.getsignal(n)) is not signal.SIG_IGN}
-
-    def interrupt(*_):
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # what follows is short and shall end
-        raise KeyboardInterrupt
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -97,7 +97,6 @@ def test_finished_points_need_no_writable_cache(points, tmp_path, monkeypatch):
 def test_no_pickle_is_read():
     tree = ast.parse(inspect.getsource(points_module))
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    assert imported == {"gzip", "json", "re", "warnings", "joblib", "numpy", "xarray"}
+    assert imported == {"gzip", "json", "warnings", "numpy", "xarray"}
     called = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     assert not {name for name in called if name.endswith("load")}
-    assert {name for name in called if name.startswith("joblib")} == {"joblib.hash"}

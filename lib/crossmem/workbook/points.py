@@ -2,15 +2,10 @@
 
 import gzip
 import json
-import re
 import warnings
-from pathlib import Path
 
-import joblib
 import numpy as np
 import xarray as xr
-
-from crossmem.storage import write_atomically
 
 
 def encode(result, seconds):
@@ -33,43 +28,22 @@ def decode(content):
     return xr.Dataset.from_dict(json.loads(text, object_hook=_array_from_json))
 
 
-class PointStore:
-    """Folder of finished points, one below `cache` for each experiment's full name.
+def read(path):
+    """Return a finished point, or None if its file is missing or damaged.
 
-    `sources` is the experiment's `crossmem.workbook.fingerprint.fingerprint`.
+    A file that is there but cannot be read, for want of permission for example, is an OSError.
     """
-
-    def __init__(self, cache, name, sources):
-        self.folder = Path(cache) / re.sub(r"\W", "_", name)
-        self.identity = [name, sources]
-
-    def path(self, values):
-        """File of the point of these values, of whatever types."""
-        return self.folder / f"{joblib.hash([self.identity, values], 'sha1')}.json.gz"
-
-    def read(self, path):
-        """Return a finished point, or None if its file is missing or damaged.
-
-        A file that is there but cannot be read, for want of permission for example, is an OSError.
-        """
-        try:
-            content = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        try:
-            return decode(content)
-        except Exception as error:  # the bytes are here: whatever fails is their damage
-            warnings.warn(
-                f"finished point {path} is damaged ({error}) and is computed again", stacklevel=3
-            )
-            return None
-
-
-def check_writable(folder):
-    """Learn before the work that nothing can be written to a folder; the OSError names it."""
-    probe = Path(folder) / "probe.tmp"
-    write_atomically(probe, b"")
-    probe.unlink(missing_ok=True)
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        return decode(content)
+    except Exception as error:  # the bytes are here: whatever fails is their damage
+        warnings.warn(
+            f"finished point {path} is damaged ({error}) and is computed again", stacklevel=3
+        )
+        return None
 
 
 def _array_to_json(array):

@@ -11,12 +11,11 @@ import signal
 from pathlib import Path
 
 from crossmem.checks import nearest
-from crossmem.storage import read_yaml
+from crossmem.storage import check_writable, read_yaml
 from crossmem.workbook.cluster import connect, local_cluster
 from crossmem.workbook.files import OPTIONS, own_parameters, project_root
 from crossmem.workbook.kernels import Kernels, render, run, say
 from crossmem.workbook.ledger import join_ledgers, update_readme
-from crossmem.workbook.points import check_writable
 from crossmem.workbook.workers import count_workers
 
 #: From this number on, a notebook reads what others made or measures speed: it runs alone.

@@ -11,18 +11,21 @@ import functools
 import inspect
 import itertools
 import pickletools
+import re
 import sys
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import joblib
 import numpy as np
 import xarray as xr
 from joblib.externals.loky.backend.reduction import dumps
 
 from crossmem.checks import nearest
-from crossmem.storage import write_atomically
+from crossmem.storage import check_writable, write_atomically
+from crossmem.workbook import points
 from crossmem.workbook.fingerprint import check_unedited, check_worker, fingerprint, source_file
-from crossmem.workbook.points import PointStore, check_writable, decode, encode
 from crossmem.workbook.workers import count_workers, finished, opened_pool, progress
 
 
@@ -84,12 +87,13 @@ def sweep(
     tasks = {i: functools.partial(_compute, function, sources, c) for i, c in enumerate(calls)}
     found, paths = {}, {}
     if cache:
-        store = PointStore(cache, f"{_module(function)}.{name}", sources)
-        paths = {i: store.path([call.setup, call.values]) for i, call in enumerate(calls)}
-        found = {i: point for i, path in paths.items() if (point := store.read(path))}
+        folder = Path(cache) / re.sub(r"\W", "_", f"{_module(function)}.{name}")
+        keys = [joblib.hash([sources, call.setup, call.values], "sha1") for call in calls]
+        paths = {i: folder / f"{key}.json.gz" for i, key in enumerate(keys)}
+        found = {i: point for i, path in paths.items() if (point := points.read(path))}
         tasks = {i: task for i, task in tasks.items() if i not in found}
         if tasks:
-            check_writable(store.folder)
+            check_writable(folder)
     with (
         opened_pool(workers, executor, len(tasks)) as pool,
         progress(len(calls), len(found), label or name) as bar,
@@ -99,7 +103,7 @@ def sweep(
             content = _collect(get, name, calls[i])
             if cache:
                 write_atomically(paths[i], content)
-            found[i] = decode(content)
+            found[i] = points.decode(content)
             bar.update()
     dataset = _assemble(over, calls, [found[i] for i in range(len(calls))])
     dataset.attrs["compute_time_s"] = sum(point.attrs["seconds"] for point in found.values())
@@ -124,7 +128,7 @@ def _compute(function, sources, call):
     check_worker(sources)
     start = time.perf_counter()
     result = function(*call.setup, **call.values)
-    return encode(result, time.perf_counter() - start)
+    return points.encode(result, time.perf_counter() - start)
 
 
 def _check_grid(over):
@@ -206,10 +210,11 @@ def _collect(get, name, call):
         raise RuntimeError(f"{name} failed at {call}: {type(error).__name__}: {error}") from error
 
 
-def _assemble(over, calls, points):
+def _assemble(over, calls, results):
     """Stack the points into one Dataset."""
-    first, dims = points[0], [{n: v.dims for n, v in p.variables.items()} for p in points]
-    for call, point, own in zip(calls, points, dims, strict=True):
+    first = results[0]
+    dims = [{n: v.dims for n, v in point.variables.items()} for point in results]
+    for call, point, own in zip(calls, results, dims, strict=True):
         same = own == dims[0] and point.sizes == first.sizes
         if not same or not point.coords.equals(first.coords):
             raise ValueError(
@@ -218,7 +223,7 @@ def _assemble(over, calls, points):
             )
     size, stacked = [len(values) for values in over.values()], {}
     for name, variable in first.data_vars.variables.items():
-        values = np.stack([point.variables[name].values for point in points])
+        values = np.stack([point.variables[name].values for point in results])
         values = values.reshape([*size, *variable.shape])
         stacked[name] = ((*over, *variable.dims), values, variable.attrs)
     return xr.Dataset(stacked, {**over, **first.coords.variables})

@@ -75,7 +75,7 @@ def publish(tmp_path, monkeypatch, tiny_set):
         mirrors = (CLOSED_PORT, url) if online else (CLOSED_PORT,)
         sums = [hashlib.sha256(data).hexdigest() for data in contents]
         for name, source in images.IMAGE_FILES.items():
-            served = images.ImageFiles(source.prefix, mirrors, *sums)
+            served = (source[0], mirrors, *sums)
             monkeypatch.setitem(images.IMAGE_FILES, name, served)
         return url, folder, cache
 

@@ -6,7 +6,6 @@ import os
 import struct
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -25,30 +24,22 @@ _EMNIST = (
 )
 
 
-class ImageFiles(NamedTuple):
-    """Where a set of 28 x 28 images lives: two IDX files, their checksums, and their mirrors."""
-
-    prefix: str
-    mirrors: tuple[str, ...]
-    images_sha256: str
-    labels_sha256: str
-
-
+#: Sets of 28 x 28 images in two IDX files: their prefix, mirrors, and SHA-256 of images and labels.
 IMAGE_FILES = {
-    "mnist": ImageFiles(
+    "mnist": (
         "t10k",
         _MNIST,
         "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
-    "mnist-train": ImageFiles(
+    "mnist-train": (
         "train",
         _MNIST,
         "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
     ),
     # Members of the official archive "gzip.zip"; two public lists of checksums agree on them.
-    "emnist": ImageFiles(
+    "emnist": (
         "emnist-letters-test",
         _EMNIST,
         "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
@@ -103,12 +94,14 @@ def read_idx(path):
 def _locate(filename, sha256, mirrors):
     """Path of a verified copy of `filename`: the user's own, a cached one, or a new download."""
     folder = os.environ.get("CROSSMEM_DATA")
-    if folder and not Path(folder).is_dir():
+    if not folder:
+        return _download(filename, sha256, mirrors)
+    if not Path(folder).is_dir():
         raise FileNotFoundError(
             f"CROSSMEM_DATA is {folder!r}, but that is no folder; correct it or unset it."
         )
-    own = Path(folder or "", filename)
-    if not folder or not own.is_file():
+    own = Path(folder, filename)
+    if not own.is_file():
         return _download(filename, sha256, mirrors)
     if hashlib.sha256(own.read_bytes()).hexdigest() != sha256:
         raise ValueError(

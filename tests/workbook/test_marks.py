@@ -40,7 +40,7 @@ def test_a_family_has_a_curve_for_each_combination_in_both_styles(axes):
 def test_mean_and_worst_pattern_are_told_apart(axes):
     both = {name: (("x", "seed"), [[1.0, 3.0], [5.0, 5.0]]) for name in ("cosine", "worst_cosine")}
     quality = xr.Dataset(both, {"x": [0, 1]}) * xr.Dataset({"cosine": 1.0, "worst_cosine": 0.5})
-    marks.mean_and_worst(axes, quality, "x")
+    plotting.curves(axes, quality.to_dataarray("quality"), "x", by="quality")
     assert [line.get_ydata().tolist() for line in axes.lines] == [[2, 5], [1, 2.5]]
     assert [line.get_label() for line in axes.lines] == ["mean over the patterns", "worst pattern"]
 

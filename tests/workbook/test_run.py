@@ -199,6 +199,7 @@ def test_sweeps_of_several_cases_have_their_labels_in_the_order_given(folder):
     assert found["kind"].values.tolist() == ["b", "a"]
     assert found["stored"].sel(seed=6).values.tolist() == [[26, 206], [36, 306]]
     assert found["load"].attrs["units"] == "1"
+    assert found.attrs["wall_time_s"] > found.attrs["compute_time_s"] > 0
 
 
 def test_a_case_may_be_a_setup_alone(folder):

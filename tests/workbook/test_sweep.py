@@ -220,7 +220,7 @@ def test_an_experiment_of_a_console_is_refused_with_a_cache(tmp_path, monkeypatc
 
     typed.__module__ = "__main__"
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    with pytest.raises(TypeError, match="typed is defined in a notebook or a console"):
+    with pytest.raises(TypeError, match="typed is not at the top level"):
         sweep(typed, over={"x": [1]}, workers=1, cache=tmp_path)
 
 

@@ -45,6 +45,8 @@ def provenance(parameters):
     Processor and BLAS kernel are among them: both change the last bits of what was trained.
     """
     known = {"parameters": to_json(parameters)}
+    if "seed" in parameters:
+        known["seed"] = int(parameters["seed"])
     for package in ("crossmem", "numpy", "scipy", "xarray"):
         with contextlib.suppress(PackageNotFoundError):
             known[f"{package}_version"] = version(package)

@@ -16,7 +16,6 @@ import os
 import re
 import sys
 import sysconfig
-import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -73,9 +72,7 @@ def _dependencies(modules):
     found, seen, waiting = {}, set(), set(modules)
     while waiting := waiting - seen:
         seen.add(name := waiting.pop())
-        if not _may_be_local(name.partition(".")[0]):
-            continue
-        path = source_file(name)
+        path = source_file(name) if _may_be_local(name.partition(".")[0]) else None
         if path and _is_local(path):
             found[name] = path
             is_package = Path(path).stem == "__init__"
@@ -84,11 +81,6 @@ def _dependencies(modules):
             if not Path(path).is_relative_to(PACKAGE):
                 waiting.add(name.rpartition(".")[0])
     return found
-
-
-def _may_be_local(top):
-    path, folders = _find(top)
-    return _is_local(os.path.abspath(path)) if path else bool(folders)
 
 
 def _find(name):
@@ -105,6 +97,11 @@ def _find(name):
         if spec:
             return spec.origin if spec.has_location else None, spec.submodule_search_locations
     return None, None
+
+
+def _may_be_local(top):
+    path, folders = _find(top)
+    return _is_local(os.path.abspath(path)) if path else bool(folders)
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -159,8 +156,7 @@ def _source(path):
 
 
 def _read(path):
-    with tokenize.open(path) as stream:  # in whatever encoding it declares
-        return stream.read()
+    return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 @functools.lru_cache(maxsize=1000)
@@ -185,8 +181,7 @@ def _remember(path):
     """Keep the source of a local module as it is now."""
     path = os.path.abspath(path)
     if path.endswith(".py") and _is_local(path):
-        with contextlib.suppress(OSError, UnicodeDecodeError, SyntaxError):
-            _loaded[path] = _read(path)
+        _loaded[path] = _read(path)
 
 
 def _audit(event, arguments):

@@ -13,7 +13,6 @@ from crossmem.workbook.plotting import (
     SKY,
     STYLES,
     VERMILION,
-    curve,
     letter,
 )
 
@@ -24,13 +23,6 @@ def describe(ax, title, xlabel, ylabel=None, **options):
     """Name a panel by its letter and its axes; `options` are for `Axes.set`."""
     letter(ax, title)
     ax.set(xlabel=xlabel, ylabel=ylabel, **options)
-
-
-def mean_and_worst(ax, quality, x):
-    """Draw ``cosine`` and ``worst_cosine`` of a Dataset, along ``x`` and "seed", by their names."""
-    curve(ax, quality["cosine"], x, color=ACCENT, marker="o", label="mean over the patterns")
-    look = {"color": NEUTRAL, "marker": "s", "linestyle": ":", "label": "worst pattern"}
-    curve(ax, quality["worst_cosine"], x, **look)
 
 
 def legend_of(figure, *dims, **options):

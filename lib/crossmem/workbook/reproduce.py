@@ -34,7 +34,7 @@ def main(arguments=None):
     except KeyboardInterrupt:
         say("interrupted: finished grid points are kept, the same command goes on from them")
         return 130
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         say(f"error: {error}")
         return 2
 
@@ -162,8 +162,8 @@ def _cluster(address, workers):
         with local_cluster(workers) as cluster:
             yield {"CROSSMEM_CLUSTER": cluster.scheduler_address}
     else:
-        with connect(address):
-            yield {"CROSSMEM_CLUSTER": address}
+        connect(address).close()  # it answers
+        yield {"CROSSMEM_CLUSTER": address}
 
 
 def _parser():

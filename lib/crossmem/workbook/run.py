@@ -74,15 +74,16 @@ class Run:
             By the labels along ``dims``, of which all combinations are there: the setup of a case,
             and parameters of the function that are its own.
         """
-        found = []
+        found, spent = [], {"compute_time_s": 0.0, "wall_time_s": 0.0}
         for labels, case in cases.items():
             setup, case = case if isinstance(case, tuple) else (case, {})
             name = ", ".join(map(str, labels))
             one = self.sweep(function, setup, over=over, label=name, **own, **case)
             found.append(one.expand_dims({d: [n] for d, n in zip(dims, labels, strict=True)}))
+            spent = {name: seconds + one.attrs[name] for name, seconds in spent.items()}
         labels = map(dict.fromkeys, zip(*cases, strict=True))  # in the order given
         order = {dim: list(names) for dim, names in zip(dims, labels, strict=True)}
-        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
+        found = xr.combine_by_coords(found, combine_attrs="drop").sel(order).assign_attrs(spent)
         return describe(found, **{dim: ("1", dim) for dim in dims})
 
     def save(self, dataset, name, **meanings):

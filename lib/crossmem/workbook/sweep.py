@@ -88,7 +88,8 @@ def sweep(
     found, paths = {}, {}
     if cache:
         folder = Path(cache) / re.sub(r"\W", "_", f"{_module(function)}.{name}")
-        keys = [joblib.hash([sources, call.setup, call.values], "sha1") for call in calls]
+        science = joblib.hash(sources, "sha1")
+        keys = [joblib.hash([science, call.setup, call.values], "sha1") for call in calls]
         paths = {i: folder / f"{key}.json.gz" for i, key in enumerate(keys)}
         found = {i: point for i, path in paths.items() if (point := points.read(path))}
         tasks = {i: task for i, task in tasks.items() if i not in found}
@@ -181,14 +182,13 @@ def _plan(function, setup, over, own):
 def _sources(function, values, cache):
     """Fingerprint of what the function runs, checked against the disk."""
     module, code = _module(function), getattr(inspect.unwrap(function), "__code__", None)
-    file = source_file(module)
+    file, named = source_file(module), getattr(sys.modules.get(module), _name(function), None)
     typed = module == "__main__" and not (file and code and file.endswith(code.co_filename))
-    named = getattr(sys.modules.get(module), _name(function), None) is function
-    if cache and (typed or not file or not named):
-        place = "defined in a notebook or a console" if typed else "not at the top level"
+    if cache and (typed or not file or named is not function):
         raise TypeError(
-            f"{_name(function)} is {place}, where a cache cannot follow its source: define it at "
-            "the top level of a module (or import it again), or pass no cache"
+            f"{_name(function)} is not at the top level of a module, as in a notebook or a console,"
+            " and a cache cannot follow its source: define it there (or import it again), or pass "
+            "no cache"
         )
     # Pickled, function and values name the modules of all that they hold.
     operations = pickletools.genops(bytes(dumps((function, values))))

@@ -27,7 +27,8 @@ def evaluations(folder):
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b[:-9] + b"x" + b[-8:]]
+    "damage",
+    [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b[:99] + bytes([b[99] ^ 16]) + b[100:]],
 )
 def test_a_damaged_point_is_computed_again(points, tmp_path, damage):
     before = run(points, tmp_path)

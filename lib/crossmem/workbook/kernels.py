@@ -39,8 +39,8 @@ class Kernels:
                 while wait(futures, timeout=0.5).not_done:  # on Windows, a long wait hears nothing
                     pass
             except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
                 self.stop()
-                threads.shutdown(cancel_futures=True)
                 raise
         return [future.result() for future in futures]
 
@@ -72,7 +72,6 @@ class Kernels:
             resources={"metadata": {"path": str(folder)}},
             # Whatever goes wrong in a cell is raised here; what a kernel logs is of no use.
             extra_arguments=["--log-level=CRITICAL"],
-            on_cell_start=self._check_going_on,
             on_cell_error=lambda cell, **_: failed.append(cell),
         )
         self._clients.add(client)
@@ -88,20 +87,17 @@ class Kernels:
             self._clients.discard(client)
 
     def stop(self):
-        """End the kernels and their worker processes, if need be by force; wait for it."""
+        """End the kernels and their worker processes, after five seconds by force."""
         self.stopping = True
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of tasks that end unfinished
-        for end_it in ("terminate", "kill"):
+        for attempt in range(100):
             for client in list(self._clients):
-                with contextlib.suppress(OSError, AttributeError):  # not started, or gone
-                    asyncio.run(getattr(client.km.provisioner, end_it)())
-            end = time.monotonic() + 8
-            while self._clients and time.monotonic() < end:
-                time.sleep(0.1)
-
-    def _check_going_on(self, **_):
-        if self.stopping:
-            raise RuntimeError("the command was interrupted")
+                with contextlib.suppress(OSError, AttributeError):  # not started yet, or gone
+                    kernel = client.km.provisioner
+                    asyncio.run(kernel.terminate() if attempt < 50 else kernel.kill())
+            if not self._clients:
+                return
+            time.sleep(0.1)
 
 
 class _Client(nbclient.NotebookClient):

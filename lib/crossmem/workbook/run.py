@@ -83,8 +83,8 @@ class Run:
             spent = {name: seconds + one.attrs[name] for name, seconds in spent.items()}
         labels = map(dict.fromkeys, zip(*cases, strict=True))  # in the order given
         order = {dim: list(names) for dim, names in zip(dims, labels, strict=True)}
-        found = xr.combine_by_coords(found, combine_attrs="drop").sel(order).assign_attrs(spent)
-        return describe(found, **{dim: ("1", dim) for dim in dims})
+        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
+        return describe(found.assign_attrs(spent), **{dim: ("1", dim) for dim in dims})
 
     def save(self, dataset, name, **meanings):
         """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""

@@ -98,12 +98,11 @@ def project_root():
     names crossmem.
     """
     for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
-        project = folder / "pyproject.toml"
-        parts = [folder / "notebooks", folder / "params", project]
-        if all(part.exists() for part in parts):
-            text = project.read_text(encoding="utf-8", errors="replace")
-            if 'name = "crossmem"' in text:
-                return folder
+        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            with contextlib.suppress(OSError):
+                text = (folder / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+                if 'name = "crossmem"' in text:
+                    return folder
     raise FileNotFoundError(
         f"neither {Path.cwd()} nor a folder above it is the workbook (notebooks, params and the "
         "pyproject.toml of crossmem): change to its folder"

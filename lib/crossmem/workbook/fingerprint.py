@@ -30,21 +30,19 @@ _loaded = {}  # path of a local module: its source when this process executed it
 def fingerprint(modules):
     """Digest of each local module that these modules need, and the numerical packages' versions.
 
-    Takes and returns names; comments and docstrings are left out of a digest.
+    Takes and returns names; comments and docstrings are left out of a digest. A module whose source
+    on the disk is not what this process runs is a RuntimeError.
     """
-    found = {name: _digest(path) for name, path in sorted(_dependencies(modules).items())}
-    return found | {name: _version(name) for name in NUMERICAL}
-
-
-def check_unedited(modules):
-    """Refuse to go on if a module has another source on the disk than this process runs."""
-    for name, path in _dependencies(modules).items():
+    needed = _dependencies(modules)
+    for name, path in needed.items():
         is_there = os.path.isfile(path)
         if path in _loaded and not (is_there and _syntax(_loaded[path]) == _syntax(_read(path))):
             raise RuntimeError(
                 f"{name} has changed since it was imported, so a finished point could be filed "
                 "under the wrong version: restart the kernel"
             )
+    found = {name: _digest(path) for name, path in sorted(needed.items())}
+    return found | {name: _version(name) for name in NUMERICAL}
 
 
 def check_worker(expected):
@@ -72,7 +70,7 @@ def _dependencies(modules):
     found, seen, waiting = {}, set(), set(modules)
     while waiting := waiting - seen:
         seen.add(name := waiting.pop())
-        path = source_file(name) if _may_be_local(name.partition(".")[0]) else None
+        path = source_file(name)
         if path and _is_local(path):
             found[name] = path
             is_package = Path(path).stem == "__init__"
@@ -97,11 +95,6 @@ def _find(name):
         if spec:
             return spec.origin if spec.has_location else None, spec.submodule_search_locations
     return None, None
-
-
-def _may_be_local(top):
-    path, folders = _find(top)
-    return _is_local(os.path.abspath(path)) if path else bool(folders)
 
 
 @functools.lru_cache(maxsize=10_000)

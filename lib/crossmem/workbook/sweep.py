@@ -25,7 +25,7 @@ from joblib.externals.loky.backend.reduction import dumps
 from crossmem.checks import nearest
 from crossmem.storage import check_writable, write_atomically
 from crossmem.workbook import points
-from crossmem.workbook.fingerprint import check_unedited, check_worker, fingerprint, source_file
+from crossmem.workbook.fingerprint import check_worker, fingerprint, source_file
 from crossmem.workbook.workers import count_workers, finished, opened_pool, progress
 
 
@@ -83,11 +83,11 @@ def sweep(
     start = time.perf_counter()
     workers, over = count_workers(workers), _check_grid(over)
     calls = _plan(function, setup, over, own)
-    name, sources = _name(function), _sources(function, [setup, own], cache)
+    name, sources = function.__qualname__, _sources(function, [setup, own], cache)
     tasks = {i: functools.partial(_compute, function, sources, c) for i, c in enumerate(calls)}
     found, paths = {}, {}
     if cache:
-        folder = Path(cache) / re.sub(r"\W", "_", f"{_module(function)}.{name}")
+        folder = Path(cache) / re.sub(r"\W", "_", f"{function.__module__}.{name}")
         science = joblib.hash(sources, "sha1")
         keys = [joblib.hash([science, call.setup, call.values], "sha1") for call in calls]
         paths = {i: folder / f"{key}.json.gz" for i, key in enumerate(keys)}
@@ -149,7 +149,7 @@ def _check_grid(over):
 
 def _plan(function, setup, over, own):
     """Put each name where it belongs and build the setup of every point, before any point runs."""
-    signature, name = inspect.signature(function), _name(function)
+    signature, name = inspect.signature(function), function.__qualname__
     if setup is not None and not hasattr(setup, "at"):
         raise TypeError(
             f"setup is {setup!r}: pass a frozen dataclass with a method at(**changes), and the "
@@ -181,19 +181,17 @@ def _plan(function, setup, over, own):
 
 def _sources(function, values, cache):
     """Fingerprint of what the function runs, checked against the disk."""
-    module, code = _module(function), getattr(inspect.unwrap(function), "__code__", None)
-    file, named = source_file(module), getattr(sys.modules.get(module), _name(function), None)
+    name, module = function.__qualname__, function.__module__
+    file, code = source_file(module), getattr(inspect.unwrap(function), "__code__", None)
     typed = module == "__main__" and not (file and code and file.endswith(code.co_filename))
-    if cache and (typed or not file or named is not function):
+    if cache and (typed or not file or getattr(sys.modules[module], name, None) is not function):
         raise TypeError(
-            f"{_name(function)} is not at the top level of a module, as in a notebook or a console,"
-            " and a cache cannot follow its source: define it there (or import it again), or pass "
-            "no cache"
+            f"{name} is not at the top level of a module, as in a notebook or a console, and a "
+            "cache cannot follow its source: define it there (or import it again), or pass no cache"
         )
     # Pickled, function and values name the modules of all that they hold.
     operations = pickletools.genops(bytes(dumps((function, values))))
     modules = {word for _, word, _ in operations if isinstance(word, str)} & sys.modules.keys()
-    check_unedited(modules)
     return fingerprint(modules)
 
 
@@ -227,11 +225,3 @@ def _assemble(over, calls, results):
         values = values.reshape([*size, *variable.shape])
         stacked[name] = ((*over, *variable.dims), values, variable.attrs)
     return xr.Dataset(stacked, {**over, **first.coords.variables})
-
-
-def _module(function):
-    return getattr(function, "__module__", None) or ""
-
-
-def _name(function):
-    return getattr(function, "__qualname__", repr(function))

@@ -107,7 +107,7 @@ def test_notebooks_run_and_a_failure_is_told(project, capfd):
     output, errors = capfd.readouterr()
     folder = project / "figures" / "quick"
     assert load_dataset(folder / "sizes.nc")["size"] == 12
-    assert sorted(os.listdir(folder / "executed")) == ["01_good.ipynb", "02_bad.unfinished.ipynb"]
+    assert sorted(os.listdir(folder / "executed")) == ["01_good.ipynb", "02_bad.ipynb"]
     copied = nbformat.read(folder / "executed" / "01_good.ipynb", as_version=4)
     assert given(copied) == {
         "scale": "quick",
@@ -117,7 +117,7 @@ def test_notebooks_run_and_a_failure_is_told(project, capfd):
     }
     assert re.search("01_good done in .* s", errors)
     failure = "02_bad FAILED: ArithmeticError: no cells in cell cell-0: x = 1\n"
-    assert failure in errors and str(folder / "executed" / "02_bad.unfinished.ipynb") in errors
+    assert failure in errors and str(folder / "executed" / "02_bad.ipynb") in errors
     assert "\nprogress of 01\n" in errors
     (told,) = copied.cells[-1].outputs
     assert told.text == "a warning\n"

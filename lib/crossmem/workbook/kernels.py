@@ -45,7 +45,6 @@ class Kernels:
         return [future.result() for future in futures]
 
     def _attempt(self, work, notebook, *rest):
-        """Work on a notebook, tell how that ended and return whether it passed."""
         start = time.monotonic()
         say(f"{notebook.stem} ...")
         try:
@@ -125,21 +124,15 @@ class _Client(nbclient.NotebookClient):
 
 
 def run(kernels, notebook, parameters, folder):
-    """Run a notebook; the executed copy goes to `folder`.
-
-    The copy of one that fails bears another name, so that a copy under the notebook's own name is
-    always a complete one.
-    """
-    unfinished = folder / f"{notebook.stem}.unfinished.ipynb"
-    copied = parameterized(notebook, parameters)
+    """Run a notebook; the executed copy, up to the failure of one that fails, goes to `folder`."""
+    copied, path = parameterized(notebook, parameters), folder / notebook.name
     try:
         kernels.execute(copied, notebook.parent)
     except RuntimeError as error:
+        raise RuntimeError(f"{error}\n  the copy up to the failure: {path}") from error
+    finally:
         if not kernels.stopping:
-            _write(copied, unfinished)
-        raise RuntimeError(f"{error}\n  the copy up to the failure: {unfinished}") from error
-    _write(copied, folder / notebook.name)
-    unfinished.unlink(missing_ok=True)
+            _write(copied, path)
 
 
 def render(kernels, notebook, parameters):

@@ -274,14 +274,12 @@ def _rounded(value):
 
 
 def _counted(claims):
-    """The number of claims by verdict, in words."""
     counts = Counter(claim.verdict for claim in claims)
     parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
     return f"{len(claims)} rows: {', '.join(parts)}."
 
 
 def _read(kind, row, folder):
-    """The rows of one kind in all results files of a folder."""
     for path in sorted((Path(folder) / "ledger").glob("*.json")):
         try:
             yield from [row(**found) for found in json.loads(path.read_bytes())[kind]]
@@ -293,7 +291,6 @@ def _read(kind, row, folder):
 
 
 def _told(rows):
-    """Rows as dictionaries, without what they leave open."""
     return [{n: v for n, v in asdict(row).items() if v not in (None, "")} for row in rows]
 
 

@@ -133,7 +133,6 @@ def _compute(function, sources, call):
 
 
 def _check_grid(over):
-    """Return the grid in plain values, if it is one."""
     grid = {}
     for name, values in over.items():
         is_list = isinstance(values, list | tuple | range | np.ndarray)
@@ -209,7 +208,6 @@ def _collect(get, name, call):
 
 
 def _assemble(over, calls, results):
-    """Stack the points into one Dataset."""
     first = results[0]
     dims = [{n: v.dims for n, v in point.variables.items()} for point in results]
     for call, point, own in zip(calls, results, dims, strict=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -108,18 +109,18 @@ class _Client(nbclient.NotebookClient):
         """Take a message; each of its lines that was begun anew is progress."""
         content = msg["content"]
         if content.get("name") == "stderr":
-            lines = content["text"].split("\n")
-            content["text"] = "\n".join(line for line in lines if "\r" not in line)
-            self._show("\n".join(line for line in lines if "\r" in line), "\r" not in lines[-1])
-            if not content["text"].strip():
+            lines = list(io.StringIO(content["text"]))
+            self._show("".join(line for line in lines if "\r" in line or line == "\n"))
+            content["text"] = "".join(line for line in lines if "\r" not in line and line != "\n")
+            if not content["text"]:
                 return None
         return super().output(outs, msg, display_id, cell_index)
 
-    def _show(self, progress, is_last):
-        if progress and sys.stderr.isatty():
-            say(progress, end="\n" if is_last else "")
-        elif progress and (is_last or time.monotonic() > self.shown + 20):
-            say(progress.rpartition("\r")[2].rstrip())
+    def _show(self, progress):
+        if sys.stderr.isatty():
+            say(progress, end="")
+        elif progress.strip() and (progress.endswith("\n") or time.monotonic() > self.shown + 20):
+            say(progress.strip().rpartition("\r")[2])
             self.shown = time.monotonic()
 
 

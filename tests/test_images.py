@@ -1,6 +1,5 @@
 """Image files: found or fetched from a local server, checked, read and resized."""
 
-import dataclasses
 import functools
 import gzip
 import hashlib
@@ -76,8 +75,7 @@ def publish(tmp_path, monkeypatch, tiny_set):
         mirrors = (CLOSED_PORT, url) if online else (CLOSED_PORT,)
         sums = [hashlib.sha256(data).hexdigest() for data in contents]
         for name, source in images.IMAGE_FILES.items():
-            served = dataclasses.replace(source, mirrors=mirrors)
-            served = dataclasses.replace(served, images_sha256=sums[0], labels_sha256=sums[1])
+            served = (source[0], mirrors, *sums)
             monkeypatch.setitem(images.IMAGE_FILES, name, served)
         return url, folder, cache
 

@@ -67,13 +67,8 @@ def check_rate(value, name="rate"):
 
 def check_fault_rates(stuck_off, stuck_on):
     """Check that the rates of both faults of a device lie in [0, 1], and so does their sum."""
-    for name, rate in (("stuck_off", stuck_off), ("stuck_on", stuck_on)):
-        check_rate(rate, name)
-    if stuck_off + stuck_on > 1 + 1e-9:  # rounding aside
-        raise ValueError(
-            f"stuck_off {stuck_off:g} and stuck_on {stuck_on:g} sum to more than 1: "
-            "lower one of them"
-        )
+    both = round(check_rate(stuck_off, "stuck_off") + check_rate(stuck_on, "stuck_on"), 9)
+    check_rate(both, "the sum of stuck_off and stuck_on")
 
 
 def check_rng(rng):

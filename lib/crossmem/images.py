@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import os
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,50 +11,39 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-_MNIST_MIRRORS = (
+_MNIST = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 
 # The official EMNIST download is one archive of 540 MB; these mirrors serve its members singly.
-_EMNIST_MIRRORS = (
+_EMNIST = (
     "https://huggingface.co/datasets/Royc30ne/emnist-letters/resolve/main/",
     "https://huggingface.co/datasets/tanganke/emnist_letters/resolve/"
     "0527717d2eab6213e6a5d92ca4edbc5907caf2f5/raw/",
 )
 
 
-@dataclass(frozen=True)
-class ImageFiles:
-    """Where a set of 28 x 28 images lives: two IDX files, their checksums, and their mirrors."""
-
-    prefix: str
-    mirrors: tuple[str, ...]
-    images_sha256: str
-    labels_sha256: str
-    transposed: bool = False
-
-
+#: Sets of 28 x 28 images in two IDX files: their prefix, mirrors, and SHA-256 of images and labels.
 IMAGE_FILES = {
-    "mnist": ImageFiles(
+    "mnist": (
         "t10k",
-        _MNIST_MIRRORS,
+        _MNIST,
         "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
-    "mnist-train": ImageFiles(
+    "mnist-train": (
         "train",
-        _MNIST_MIRRORS,
+        _MNIST,
         "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
     ),
     # Members of the official archive "gzip.zip"; two public lists of checksums agree on them.
-    "emnist": ImageFiles(
+    "emnist": (
         "emnist-letters-test",
-        _EMNIST_MIRRORS,
+        _EMNIST,
         "50f0e93d75b99b463e9760b8345866f22587fa2c2fba472730a5ba09c693412d",
         "924955c31fe7fd809b7303b5c0141282955f4b8390c74cdfd5d80435e0f4b4cb",
-        transposed=True,
     ),
 }
 
@@ -83,13 +71,11 @@ def grey_images(name):
     if name == "digits":
         digits = load_digits()
         return digits.images.astype(np.float32), digits.target, 16
-    source = IMAGE_FILES[name]
-    checksums = {"images-idx3": source.images_sha256, "labels-idx1": source.labels_sha256}
-    images, labels = (
-        read_idx(_locate(f"{source.prefix}-{kind}-ubyte.gz", sha256, source.mirrors))
-        for kind, sha256 in checksums.items()
-    )
-    if source.transposed:  # EMNIST stores its images column by column
+    prefix, mirrors, *sums = IMAGE_FILES[name]
+    names = (f"{prefix}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
+    found = [_locate(file, sha256, mirrors) for file, sha256 in zip(names, sums, strict=True)]
+    images, labels = map(read_idx, found)
+    if name == "emnist":  # it stores its images column by column
         images = images.transpose(0, 2, 1)
     return images[:, 2:26, 2:26].astype(np.float32), labels, 255
 
@@ -108,12 +94,14 @@ def read_idx(path):
 def _locate(filename, sha256, mirrors):
     """Path of a verified copy of `filename`: the user's own, a cached one, or a new download."""
     folder = os.environ.get("CROSSMEM_DATA")
-    if folder and not Path(folder).is_dir():
+    if not folder:
+        return _download(filename, sha256, mirrors)
+    if not Path(folder).is_dir():
         raise FileNotFoundError(
             f"CROSSMEM_DATA is {folder!r}, but that is no folder; correct it or unset it."
         )
-    own = Path(folder or "", filename)
-    if not folder or not own.is_file():
+    own = Path(folder, filename)
+    if not own.is_file():
         return _download(filename, sha256, mirrors)
     if hashlib.sha256(own.read_bytes()).hexdigest() != sha256:
         raise ValueError(
@@ -127,9 +115,8 @@ def _download(filename, sha256, mirrors):
     """Fetch from the first mirror that sends the right bytes; pooch discards any other file."""
     import pooch  # here, because it warns in every notebook kernel that has no ipywidgets
 
-    own_mirror = os.environ.get("CROSSMEM_MIRROR")
     failures = []
-    for mirror in (own_mirror, *mirrors) if own_mirror else mirrors:
+    for mirror in filter(None, (os.environ.get("CROSSMEM_MIRROR"), *mirrors)):
         try:
             return pooch.retrieve(
                 f"{mirror.rstrip('/')}/{filename}",
@@ -138,10 +125,9 @@ def _download(filename, sha256, mirrors):
                 path=pooch.os_cache("crossmem"),
                 downloader=pooch.HTTPDownloader(timeout=10),
             )
-        except OSError as error:  # requests derives its errors from OSError, some from both
-            failures.append(f"{mirror}: {type(error).__name__}")
-        except ValueError:
-            failures.append(f"{mirror}: wrong checksum, file discarded")
+        except (OSError, ValueError) as error:  # requests derives its errors from OSError
+            wrong = type(error) is ValueError
+            failures.append(f"{mirror}: {'wrong checksum' if wrong else type(error).__name__}")
     raise OSError(
         f"{filename} is not available ({'; '.join(failures)}); set CROSSMEM_DATA to a folder "
         "that holds it, or use 'digits', which needs no download."

@@ -32,6 +32,13 @@ def write_atomically(path, content):
         ) from error
 
 
+def check_writable(folder):
+    """Learn before the work that nothing can be written to a folder; the OSError names it."""
+    probe = Path(folder) / "probe.tmp"
+    write_atomically(probe, b"")
+    probe.unlink(missing_ok=True)
+
+
 def to_json(value, **layout):
     """JSON text of plain values, NumPy scalars and arrays among them; keys in order.
 
@@ -107,12 +114,9 @@ class _OnceEach(yaml.SafeLoader):
 
 def _attribute(value):
     """An attribute as netCDF holds it: a text, a number, or a list of either; else JSON text."""
-    value = value.item() if isinstance(value, np.generic) else value
-    value = value.tolist() if isinstance(value, np.ndarray) else value
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     parts = value if isinstance(value, list | tuple) else [value]
-    if all(isinstance(part, str | int | float) and not isinstance(part, bool) for part in parts):
-        return value
-    return to_json(value)
+    return value if all(type(part) in (str, int, float) for part in parts) else to_json(value)
 
 
 def _plain(value):

@@ -92,6 +92,12 @@ def fails(neurons, folder="", pause=0.0):
     return {"value": neurons}
 
 
+def threaded(seed):
+    from threadpoolctl import threadpool_info
+
+    return {"threads": max(pool["num_threads"] for pool in threadpool_info())}
+
+
 def dies(neurons):
     os.kill(os.getpid(), 9)
 '''

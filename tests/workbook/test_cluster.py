@@ -41,7 +41,7 @@ def test_a_killed_worker_changes_nothing(points, tmp_path, monkeypatch, cluster,
     pids = {line.split()[2] for line in marks(killed)}
     assert len(pids) >= 2 and str(os.getpid()) not in pids
     assert len(marks(killed)) > 9  # the point that was lost with its worker ran again
-    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 9
+    assert len(list((tmp_path / "cache").rglob("*.json.gz"))) == 9
 
 
 def test_a_client_is_an_executor_and_remembers_nothing(points, tmp_path, cluster):

@@ -10,13 +10,17 @@ import yaml
 
 from crossmem import DeviceModel
 from crossmem.analysis.statistics import Exponent
-from crossmem.workbook.claims import Published, compare, fill, read_assumptions, read_published
 from crossmem.workbook.ledger import (
     Assumption,
     Claim,
+    Published,
     claims_table,
+    compare,
+    fill,
     join_ledgers,
+    read_assumptions,
     read_claims,
+    read_published,
     update_readme,
     write_rows,
 )
@@ -121,7 +125,8 @@ def test_the_table_shows_three_digits_and_why_not():
 
 def test_readme_keeps_all_but_its_headlines(tmp_path):
     (tmp_path / "params").mkdir()
-    entries = {"02_x": {"3j": {"headline": True}, "3k": {}}}
+    entry = {"figure": "f", "what": "w", "published": 1, "rule": "mean", "dataset": "d"}
+    entries = {"02_x": {"3j": entry | {"headline": True}, "3k": entry}}
     (tmp_path / "params" / "claims.yaml").write_text(yaml.safe_dump(entries))
     kept(tmp_path / "figures", CLAIM, replace(CLAIM, id="3k", what="not here"))
     readme = tmp_path / "README.md"

@@ -25,7 +25,7 @@ def test_a_family_has_a_curve_for_each_combination_in_both_styles(axes):
     coords = {"network": list(plotting.NETWORK_STYLE), "load": list(plotting.LOAD_STYLE)}
     coords |= {"bits": [2, 4], "seed": [0, 1, 2]}
     values = xr.DataArray(np.arange(36.0).reshape(3, 2, 2, 3), coords, list(coords))
-    marks.families(axes, values, "bits", by=("network", "load"), linewidth=3)
+    plotting.curves(axes, values, "bits", by=("network", "load"), linewidth=3)
     assert len(axes.lines) == 6
     last = axes.lines[-1]
     assert last.get_ydata().tolist() == [31, 34]
@@ -40,7 +40,7 @@ def test_a_family_has_a_curve_for_each_combination_in_both_styles(axes):
 def test_mean_and_worst_pattern_are_told_apart(axes):
     both = {name: (("x", "seed"), [[1.0, 3.0], [5.0, 5.0]]) for name in ("cosine", "worst_cosine")}
     quality = xr.Dataset(both, {"x": [0, 1]}) * xr.Dataset({"cosine": 1.0, "worst_cosine": 0.5})
-    marks.mean_and_worst(axes, quality, "x")
+    plotting.curves(axes, quality.to_dataarray("quality"), "x", by="quality")
     assert [line.get_ydata().tolist() for line in axes.lines] == [[2, 5], [1, 2.5]]
     assert [line.get_label() for line in axes.lines] == ["mean over the patterns", "worst pattern"]
 
@@ -103,3 +103,68 @@ def test_levels_and_times_carry_their_names(axes):
     assert [line.get_xdata()[0] for line in axes.lines[1:]] == [3600, 86400]
     assert axes.get_title(loc="left") == "c map"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("use (s)", "share (%)")
+
+
+def test_a_tint_lies_between_white_and_the_colour():
+    assert marks.tint("black", 0) == (1, 1, 1)
+    assert marks.tint("black", 1) == (0, 0, 0)
+    assert marks.tint("red", 0.25) == (1, 0.75, 0.75)
+
+
+def test_rows_show_means_over_their_ranges(axes):
+    values = xr.DataArray([[1.0, 3.0], [5.0, 5.0]], dims=("plan", "seed"))
+    ranges = xr.DataArray([[0.0, 9.0], [4.0, 6.0]], dims=("plan", "end"))
+    marks.dots_and_ranges(axes, np.array([10, 20]), values, ranges, fill=0.25, label="two")
+    ends = [line.get_xdata().tolist() for line in axes.lines[:2]]
+    assert ends == [[0, 9], [4, 6]]
+    (points,) = axes.containers
+    assert points.lines[0].get_xdata().tolist() == [2, 5]
+    assert points.lines[0].get_ydata().tolist() == [10, 20]
+    assert points.lines[0].get_markerfacecolor() == marks.tint(plotting.ACCENT, 0.25)
+
+
+def test_shares_fill_their_bars_and_thin_ones_are_told(axes):
+    parts = xr.DataArray([[2.0, 1.0, 0.5, 0.49, 0.01]], dims=("plan", "component"))
+    parts = parts.assign_coords(component=list(plotting.COMPONENT_STYLE))
+    marks.stacked_shares(axes, [5], parts)
+    bars = [container[0] for container in axes.containers]
+    widths = [0.5, 0.25, 0.125, 0.1225, 0.0025]
+    assert [bar.get_width() for bar in bars] == pytest.approx(widths)
+    assert [bar.get_x() for bar in bars] == pytest.approx([0, *np.cumsum(widths)[:-1]])
+    labels = axes.get_legend_handles_labels()[1]
+    assert labels[3:] == ["ADC", "digital (at most 0.2 %)"]
+
+
+def test_a_plane_has_a_cross_through_the_first_and_no_labels_for_the_second(axes):
+    costs = xr.Dataset(
+        {"latency": ("plan", [1e3, 4e3]), "total": ("plan", [2e3, 6e3])},
+        {"plan": ["sweeps", "synchronous"]},
+    )
+    ranges = xr.concat([costs / 2, costs * 2], xr.Variable("end", ["low", "high"]))
+    marks.cost_plane(axes, costs, ranges)
+    *points, across, upright = axes.lines
+    assert [(p.get_xdata()[0], p.get_ydata()[0]) for p in points] == [(4, 6), (1, 2)]
+    assert across.get_xdata().tolist() == [2, 8] and list(across.get_ydata()) == [6, 6]
+    assert upright.get_ydata().tolist() == [3, 12] and list(upright.get_xdata()) == [4, 4]
+    known = axes.get_legend_handles_labels()[1]
+    assert known == ["chip, synchronous", "chip, sweeps", "synchronous, range of constants"]
+    marks.cost_plane(axes, costs, ranges, hollow=True)
+    assert axes.get_legend_handles_labels()[1] == known
+
+
+def test_a_tornado_has_its_widest_bar_on_top(axes):
+    bars = xr.Dataset(
+        {
+            "at_low": ("constant", [1.9, 1.0, 2.0]),
+            "at_high": ("constant", [2.2, 3.5, 2.0]),
+            "at_typical": 2.0,
+            "published": 2.6,
+        },
+        {"constant": ["a", "b", "c"]},
+    )
+    marks.tornado(axes, bars, {"a": "A", "b": "B", "c": "C"}, most=2)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["B", "A"]
+    low, high = axes.containers
+    assert [bar.get_width() for bar in low] == pytest.approx([-1, -0.1])
+    assert [bar.get_width() for bar in high] == pytest.approx([1.5, 0.2])
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]

@@ -19,7 +19,7 @@ def run(points, folder, **options):
 
 
 def files(folder):
-    return sorted((folder / "cache").rglob("*.npz"))
+    return sorted((folder / "cache").rglob("*.json.gz"))
 
 
 def evaluations(folder):
@@ -27,7 +27,8 @@ def evaluations(folder):
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b.replace(b"trace", b"tracx")]
+    "damage",
+    [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b[:99] + bytes([b[99] ^ 16]) + b[100:]],
 )
 def test_a_damaged_point_is_computed_again(points, tmp_path, damage):
     before = run(points, tmp_path)
@@ -49,7 +50,7 @@ def test_a_changed_byte_is_never_read_as_a_value():
             found = decode(bytes(changed))
         except Exception:
             continue
-        assert found.variables["value"].identical(whole.variables["value"]), place
+        assert found["value"].identical(whole["value"]), place
 
 
 def test_a_point_that_cannot_be_read_is_not_called_damaged(points, tmp_path):
@@ -57,9 +58,7 @@ def test_a_point_that_cannot_be_read_is_not_called_damaged(points, tmp_path):
     file = files(tmp_path)[0]
     file.unlink()
     file.mkdir()
-    with pytest.raises(
-        OSError, match=f"cannot read the finished point .*{file.name} .*another cac"
-    ):
+    with pytest.raises(OSError, match=file.name):
         run(points, tmp_path)
     assert evaluations(tmp_path) == 4
 
@@ -99,10 +98,6 @@ def test_finished_points_need_no_writable_cache(points, tmp_path, monkeypatch):
 def test_no_pickle_is_read():
     tree = ast.parse(inspect.getsource(points_module))
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    assert not imported & {"pickle", "cloudpickle", "dill", "joblib"}
-    (load,) = (
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.load"
-    )
-    assert {k.arg: k.value.value for k in load.keywords} == {"allow_pickle": False}
+    assert imported == {"gzip", "json", "warnings", "numpy", "xarray"}
+    called = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    assert not {name for name in called if name.endswith("load")}

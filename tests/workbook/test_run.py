@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from crossmem.experiments.setup import Setup
-from crossmem.labels import describe
+from crossmem.labels import describe, quantity
 from crossmem.workbook import plotting
 from crossmem.workbook.ledger import read_claims
 from crossmem.workbook.run import QUICK_REASON, Run
@@ -54,7 +54,7 @@ def started(notebook="02_x", **values):
 
 
 def patterns_of(setup, factor, seed):
-    return {"stored": factor * setup.n_patterns + seed}
+    return {"stored": quantity(factor * setup.n_patterns + seed, "1", "stored patterns")}
 
 
 def dataset():
@@ -198,7 +198,8 @@ def test_sweeps_of_several_cases_have_their_labels_in_the_order_given(folder):
     assert found["load"].values.tolist() == ["light", "heavy"]
     assert found["kind"].values.tolist() == ["b", "a"]
     assert found["stored"].sel(seed=6).values.tolist() == [[26, 206], [36, 306]]
-    assert found["load"].attrs["units"] == "1"
+    assert found["load"].attrs["units"] == found["stored"].attrs["units"] == "1"
+    assert found.attrs["wall_time_s"] > found.attrs["compute_time_s"] > 0
 
 
 def test_a_case_may_be_a_setup_alone(folder):

@@ -1,6 +1,4 @@
-"""Dask, for grids larger than one machine; an optional package."""
-
-import importlib.util
+"""Dask, for grids larger than one machine; optional, as ``pip install 'crossmem[cluster]'``."""
 
 #: How long a scheduler may take to answer, in s.
 PATIENCE = 10
@@ -8,38 +6,30 @@ PATIENCE = 10
 _clients = {}  # by address, one for all the sweeps of this process
 
 
-def connect(address, workers):
-    """Return the client of a scheduler's address, or of a cluster started here for "local"."""
-    client = _clients.get(address)
-    if client is not None and client.status == "running":
-        return client
-    where = local_cluster(workers) if address == "local" else address
-    try:
-        _clients[address] = _dask().Client(where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise RuntimeError(
-            f"no cluster answers at {address!r} ({error}): start one with dask scheduler and dask "
-            "worker, or ask for the cluster 'local'"
-        ) from error
+def connect(address):
+    """Return the client of a scheduler's address."""
+    import distributed
+
+    if address not in _clients or _clients[address].status != "running":
+        options = {"timeout": PATIENCE, "set_as_default": False}
+        try:
+            _clients[address] = distributed.Client(address, **options)
+        except (OSError, ValueError) as error:
+            raise RuntimeError(
+                f"no cluster answers at {address!r} ({error}): start one with dask scheduler and "
+                "dask worker, or let the command do so with --cluster local"
+            ) from error
     return _clients[address]
 
 
 def local_cluster(workers):
     """Start single-threaded worker processes on this machine; also a context manager."""
+    import distributed
+
     # The dashboard may have any free port. Ctrl-C is for this process alone: it ends the workers.
-    return _dask().LocalCluster(
+    return distributed.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         dashboard_address=":0",
         preload="import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",
     )
-
-
-def _dask():
-    if importlib.util.find_spec("distributed") is None:
-        raise RuntimeError(
-            "a cluster needs Dask, which is not installed: run pip install 'crossmem[cluster]'"
-        )
-    import distributed
-
-    return distributed

@@ -1,7 +1,9 @@
 """Write datasets and figures with their provenance, and find the workbook."""
 
+import ast
 import contextlib
 import io
+import json
 import os
 import platform
 import subprocess
@@ -15,6 +17,9 @@ from threadpoolctl import threadpool_info
 
 from crossmem.labels import describe
 from crossmem.storage import save_dataset, to_json, write_atomically
+
+#: Parameters of every notebook that say how and where to run, and not what to compute.
+OPTIONS = ("scale", "output", "cache", "workers")
 
 
 def save(dataset, path, parameters):
@@ -93,16 +98,30 @@ def project_root():
     names crossmem.
     """
     for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
-        project = folder / "pyproject.toml"
-        parts = [folder / "notebooks", folder / "params", project]
-        if all(part.exists() for part in parts):
-            text = project.read_text(encoding="utf-8", errors="replace")
-            if 'name = "crossmem"' in text:
-                return folder
+        if (folder / "notebooks").is_dir() and (folder / "params").is_dir():
+            with contextlib.suppress(OSError):
+                text = (folder / "pyproject.toml").read_text(encoding="utf-8", errors="replace")
+                if 'name = "crossmem"' in text:
+                    return folder
     raise FileNotFoundError(
         f"neither {Path.cwd()} nor a folder above it is the workbook (notebooks, params and the "
         "pyproject.toml of crossmem): change to its folder"
     )
+
+
+def own_parameters(notebook):
+    """Names and values in the cell of a notebook, by its path, that is tagged "parameters"."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    body = ast.parse("\n".join("".join(cell["source"]) for cell in tagged)).body
+    try:
+        assigned = [node for node in body if isinstance(node, ast.Assign)]
+        return {node.targets[0].id: ast.literal_eval(node.value) for node in assigned}
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"the cell tagged 'parameters' of {notebook.name} holds more than names and plain "
+            f"values ({error}): move the rest to another cell"
+        ) from error
 
 
 def _git_commit():

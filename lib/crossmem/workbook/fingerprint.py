@@ -13,10 +13,9 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
-import struct
+import re
 import sys
 import sysconfig
-import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,31 +24,25 @@ INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")
 #: Packages whose version can change a result.
 NUMERICAL = ("numpy", "scipy", "scikit-learn")
 
-_EDITED = "edited = True"  # stands for a source that is not known any more
 _loaded = {}  # path of a local module: its source when this process executed it
 
 
 def fingerprint(modules):
     """Digest of each local module that these modules need, and the numerical packages' versions.
 
-    Takes and returns names; comments and docstrings are left out of a digest.
+    Takes and returns names; comments and docstrings are left out of a digest. A module whose source
+    on the disk is not what this process runs is a RuntimeError.
     """
-    found = {name: _digest(path) for name, path in sorted(_dependencies(modules).items())}
-    return found | {name: _version(name) for name in NUMERICAL}
-
-
-def check_unedited(modules):
-    """Refuse to go on if a module has another source on the disk than this process runs."""
-    for name, path in _dependencies(modules).items():
-        try:
-            is_current = path not in _loaded or _syntax(_loaded[path]) == _syntax(_read(path))
-        except OSError:  # it has been moved or removed
-            is_current = False
-        if not is_current:
+    needed = _dependencies(modules)
+    for name, path in needed.items():
+        is_there = os.path.isfile(path)
+        if path in _loaded and not (is_there and _syntax(_loaded[path]) == _syntax(_read(path))):
             raise RuntimeError(
                 f"{name} has changed since it was imported, so a finished point could be filed "
                 "under the wrong version: restart the kernel"
             )
+    found = {name: _digest(path) for name, path in sorted(needed.items())}
+    return found | {name: _version(name) for name in NUMERICAL}
 
 
 def check_worker(expected):
@@ -67,26 +60,21 @@ def check_worker(expected):
 
 
 def source_file(module):
-    """Path of a module's file, or None (a notebook, a console, a compiled module)."""
-    return _find(module)[0]
+    """Path of a module's source, or None (a notebook, a console, a compiled module)."""
+    path = _find(module)[0]
+    return os.path.abspath(path) if path and path.endswith(".py") else None
 
 
 def _dependencies(modules):
     """Local modules that these modules need, themselves included: name to path."""
-
-    @functools.cache
-    def may_be_local(top):
-        path, folders = _find(top)
-        return _is_local(path) if path else bool(folders)
-
     found, seen, waiting = {}, set(), set(modules)
     while waiting := waiting - seen:
         seen.add(name := waiting.pop())
-        path = source_file(name) if may_be_local(name.partition(".")[0]) else None
+        path = source_file(name)
         if path and _is_local(path):
             found[name] = path
-            if path.endswith(".py"):
-                waiting |= _imports(_source(path), _package(name, path))
+            is_package = Path(path).stem == "__init__"
+            waiting |= _imports(_source(path), name if is_package else name.rpartition(".")[0])
             # A package of this library only lists names; one of the user's may do anything.
             if not Path(path).is_relative_to(PACKAGE):
                 waiting.add(name.rpartition(".")[0])
@@ -95,19 +83,18 @@ def _dependencies(modules):
 
 def _find(name):
     """Path of a module's file, or None, and its folders if it is a package; imports nothing."""
-    path, folders = None, ()
     if name in sys.modules:
-        path = getattr(sys.modules[name], "__file__", None)
-        folders = getattr(sys.modules[name], "__path__", ())
-    else:
-        parent, _, last = name.rpartition(".")
-        with contextlib.suppress(ImportError, ValueError):  # it may be no name of a module
-            finder = importlib.machinery.PathFinder
-            above = parent and _find(parent)[1]
-            spec = finder.find_spec(last, above) if parent else importlib.util.find_spec(name)
-            path = spec.origin if spec and spec.has_location else None
-            folders = spec.submodule_search_locations if spec else ()
-    return path and os.path.abspath(path), list(folders or ())
+        module = sys.modules[name]
+        return getattr(module, "__file__", None), getattr(module, "__path__", None)
+    parent, _, last = name.rpartition(".")
+    with contextlib.suppress(ImportError, ValueError):  # it may be no name of a module
+        if not parent:
+            spec = importlib.util.find_spec(name)
+        else:
+            spec = importlib.machinery.PathFinder.find_spec(last, _find(parent)[1] or [])
+        if spec:
+            return spec.origin if spec.has_location else None, spec.submodule_search_locations
+    return None, None
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -121,50 +108,39 @@ def _is_local(path):
 _version = functools.cache(importlib.metadata.version)  # a slow one
 
 
-def _package(name, path):
-    """Package against which a module's relative imports are resolved."""
-    known = getattr(sys.modules.get(name), "__package__", None)
-    own = name if Path(path).stem == "__init__" else name.rpartition(".")[0]
-    return own if known is None else known
-
-
 @functools.lru_cache(maxsize=1000)
 def _imports(source, package):
-    """Names that a source may import, in whatever form; some are no modules but their members."""
+    """Names that a source may import, in whatever form; some are no modules but their members.
+
+    `package` is that against which relative imports are resolved.
+    """
     found, bound = set(), {}
-    nodes = list(ast.walk(_parse(source)))
-    for node in nodes:
+    for node in ast.walk(_parse(source)):
         match node:
             case ast.Import(names):
                 for alias in names:
                     top = alias.name.partition(".")[0]
-                    found |= {alias.name} if alias.asname else {alias.name, top}
+                    found |= {alias.name, top}
                     bound[alias.asname or top] = alias.name if alias.asname else top
             case ast.ImportFrom(module, names, level):
                 if level:
                     above = package.rsplit(".", level - 1)[0]
                     module = f"{above}.{module}" if module else above
-                found.add(module)
-                found |= {f"{module}.{alias.name}" for alias in names}
-                bound |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
+                members = {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
+                found |= {module, *members.values()}
+                bound |= members
             case ast.Call(args=[ast.Constant(str(name)), *_]) if "import" in ast.dump(node.func):
                 found.add(name)
     # `cm.deploy.drift` reaches a module through an imported package.
-    reached = (_dotted(node, bound) for node in nodes if isinstance(node, ast.Attribute))
-    return frozenset(found | {name for name in reached if name})
-
-
-def _dotted(node, bound):
-    """Full name of an attribute of an imported name, or None."""
-    if isinstance(node, ast.Name):
-        return bound.get(node.id)
-    above = _dotted(node.value, bound) if isinstance(node, ast.Attribute) else None
-    return above and f"{above}.{node.attr}"
+    for chain in re.findall(r"\w+(?:\s*\.\s*\w+)+", source):
+        top, *rest = map(str.strip, chain.split("."))
+        if top in bound:
+            found.add(".".join([bound[top], *rest]))
+    return frozenset(found)
 
 
 def _digest(path):
-    text = _syntax(_source(path)) if path.endswith(".py") else Path(path).read_bytes().hex()
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_syntax(_source(path)).encode()).hexdigest()
 
 
 def _source(path):
@@ -173,8 +149,7 @@ def _source(path):
 
 
 def _read(path):
-    with tokenize.open(path) as stream:  # in whatever encoding it declares
-        return stream.read()
+    return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 @functools.lru_cache(maxsize=1000)
@@ -199,8 +174,7 @@ def _remember(path):
     """Keep the source of a local module as it is now."""
     path = os.path.abspath(path)
     if path.endswith(".py") and _is_local(path):
-        with contextlib.suppress(OSError, UnicodeDecodeError, SyntaxError):
-            _loaded[path] = _read(path)
+        _loaded[path] = _read(path)
 
 
 def _audit(event, arguments):
@@ -208,28 +182,7 @@ def _audit(event, arguments):
         _remember(arguments[0].co_filename)
 
 
-def _was_edited(module):
-    """Tell whether a module loaded before this one has been edited since.
-
-    Its compiled copy, which Python wrote when it loaded the module, records the time and the size
-    of the source.
-    """
-    cached = getattr(module.__spec__, "cached", None) or ""
-    is_plain = (
-        type(getattr(module.__spec__, "loader", None)) is importlib.machinery.SourceFileLoader
-    )
-    if sys.dont_write_bytecode or not (is_plain and os.access(os.path.dirname(cached), os.W_OK)):
-        return False
-    with contextlib.suppress(OSError, struct.error):
-        by_hash, *then = struct.unpack("<4xIII", Path(cached).read_bytes()[:16])
-        now = os.stat(module.__file__)
-        return not by_hash and then != [int(now.st_mtime) % 2**32, now.st_size % 2**32]
-    return False
-
-
 sys.addaudithook(_audit)
 for _module in list(sys.modules.values()):
-    if isinstance(_path := getattr(_module, "__file__", None), str):
-        _remember(_path)
-        if os.path.abspath(_path) in _loaded and _was_edited(_module):
-            _loaded[os.path.abspath(_path)] = _EDITED
+    if isinstance(getattr(_module, "__file__", None), str):
+        _remember(_module.__file__)

@@ -1,17 +1,13 @@
 """Execute notebooks side by side, each in a kernel of its own, and leave none behind."""
 
+import asyncio
 import contextlib
-import json
+import io
 import logging
 import os
-import re
-import signal
 import sys
-import tempfile
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 
 import nbclient
 import nbformat
@@ -44,13 +40,12 @@ class Kernels:
                 while wait(futures, timeout=0.5).not_done:  # on Windows, a long wait hears nothing
                     pass
             except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
                 self.stop()
-                threads.shutdown(cancel_futures=True)
                 raise
         return [future.result() for future in futures]
 
     def _attempt(self, work, notebook, *rest):
-        """Work on a notebook, tell how that ended and return whether it passed."""
         start = time.monotonic()
         say(f"{notebook.stem} ...")
         try:
@@ -68,67 +63,77 @@ class Kernels:
         A RuntimeError says in one line which cell failed and how, or that the kernel died or did
         not start.
         """
-        client = nbclient.NotebookClient(
+        failed = []
+        client = _Client(
             notebook,
             timeout=None,
             kernel_name="python3",
             record_timing=False,
             resources={"metadata": {"path": str(folder)}},
-            # Whatever goes wrong in a cell is raised here. An error that a kernel logs on its own
-            # is the interrupt that stops it, caught late.
+            # Whatever goes wrong in a cell is raised here; what a kernel logs is of no use.
             extra_arguments=["--log-level=CRITICAL"],
-            on_cell_start=self._check_going_on,
+            on_cell_error=lambda cell, **_: failed.append(cell),
         )
         self._clients.add(client)
         try:
             client.execute(env=self.environment)
         except CellExecutionError as error:
-            outputs = [
-                (cell, output) for cell in notebook.cells for output in cell.get("outputs", ())
-            ]
-            failed = [_named(cell) for cell, output in outputs if output.output_type == "error"]
-            where = f" in {failed[0]}" if failed else ""
+            cell = f"cell {failed[0].id}: {failed[0].source.strip().splitlines()[0]}"
             text = " ".join(f"{error.ename}: {error.evalue}".split())
-            raise RuntimeError(f"{text}{where}") from error
+            raise RuntimeError(f"{text} in {cell}") from error
         except Exception as error:
             raise RuntimeError(f"kernel: {_line(error)}") from error
         finally:
             self._clients.discard(client)
 
     def stop(self):
-        """End the kernels and their worker processes, first gently; wait until they are gone."""
+        """End the kernels and their worker processes, after five seconds by force."""
         self.stopping = True
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of tasks that end unfinished
-        for name, patience in (("SIGINT", 8), ("SIGTERM", 4), ("SIGKILL", 8)):
+        for attempt in range(100):
             for client in list(self._clients):
-                _signal(client, name)
-            end = time.monotonic() + patience
-            while self._clients and time.monotonic() < end:
-                time.sleep(0.1)
+                with contextlib.suppress(OSError, AttributeError):  # not started yet, or gone
+                    kernel = client.km.provisioner
+                    asyncio.run(kernel.terminate() if attempt < 50 else kernel.kill())
+            if not self._clients:
+                return
+            time.sleep(0.1)
 
-    def _check_going_on(self, **_):
-        if self.stopping:
-            raise RuntimeError("the command was interrupted")
+
+class _Client(nbclient.NotebookClient):
+    """Shows the progress of sweeps on this process's terminal, and keeps it out of the outputs."""
+
+    shown = 0  # when that was, in s
+
+    def output(self, outs, msg, display_id, cell_index):
+        """Take a message; each of its lines that was begun anew is progress."""
+        content = msg["content"]
+        if content.get("name") == "stderr":
+            lines = list(io.StringIO(content["text"]))
+            self._show("".join(line for line in lines if "\r" in line or line == "\n"))
+            content["text"] = "".join(line for line in lines if "\r" not in line and line != "\n")
+            if not content["text"]:
+                return None
+        return super().output(outs, msg, display_id, cell_index)
+
+    def _show(self, progress):
+        if sys.stderr.isatty():
+            say(progress, end="")
+        elif progress.strip() and (progress.endswith("\n") or time.monotonic() > self.shown + 20):
+            say(progress.strip().rpartition("\r")[2])
+            self.shown = time.monotonic()
 
 
 def run(kernels, notebook, parameters, folder):
-    """Run a notebook; the executed copy goes to `folder`.
-
-    The copy of one that fails bears another name, so that a copy under the notebook's own name is
-    always a complete one.
-    """
-    unfinished, start = folder / f"{notebook.stem}.unfinished.ipynb", time.time()
-    copied = parameterized(notebook, parameters)
+    """Run a notebook; the executed copy, up to the failure of one that fails, goes to `folder`."""
+    copied, path = parameterized(notebook, parameters), folder / notebook.name
     try:
         kernels.execute(copied, notebook.parent)
     except RuntimeError as error:
+        raise RuntimeError(f"{error}\n  the copy up to the failure: {path}") from error
+    finally:
         if not kernels.stopping:
-            _write(copied, unfinished)
-        raise RuntimeError(f"{error}\n  the copy up to the failure: {unfinished}") from error
-    _write(copied, folder / notebook.name)
-    with contextlib.suppress(OSError):
-        if unfinished.stat().st_mtime < start:  # else it is that of another command
-            unfinished.unlink()
+            _write(copied, path)
 
 
 def render(kernels, notebook, parameters):
@@ -140,7 +145,6 @@ def render(kernels, notebook, parameters):
     executed.cells = [cell for cell in executed.cells if "compute" not in cell.metadata.tags]
     kernels.execute(executed, notebook.parent)
     _take_outputs(kept, {cell.id: cell for cell in executed.cells})
-    _check_no_place(kept, notebook.resolve().parents[1])
     _write(kept, notebook)
 
 
@@ -149,43 +153,11 @@ def parameterized(notebook, parameters):
     return parameterize_notebook(load_notebook_node(str(notebook)), parameters)
 
 
-def say(text):
+def say(text, end="\n"):
     """Tell how far the work is; as one piece, because notebooks side by side have their say too."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text + end)
         sys.stderr.flush()
-
-
-@contextlib.contextmanager
-def echoed_progress():
-    """Let the kernels' sweeps show their progress on this process's stderr.
-
-    Yields what to add to the environment of the kernels: they append to a file, which is read here.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path, ended = Path(folder, "progress"), threading.Event()
-        path.touch()
-        thread = threading.Thread(target=_echo, args=(path, ended), daemon=True)
-        thread.start()
-        try:
-            yield {"CROSSMEM_PROGRESS": str(path)}
-        finally:
-            ended.set()
-            thread.join()
-
-
-def _echo(path, ended):
-    """Show each state that is appended to a file: on a terminal at once, else every 20 s."""
-    terminal, shown = sys.stderr.isatty(), 0
-    with path.open(encoding="utf-8", newline="") as stream, contextlib.suppress(OSError):
-        last = False
-        while not last:
-            last = ended.wait(0.2)
-            for state in filter(str.strip, stream.read().split("\r")):
-                if terminal or state.endswith("\n") or time.monotonic() > shown + 20:
-                    sys.stderr.write(f"\r{state}" if terminal else f"{state.rstrip()}\n")
-                    sys.stderr.flush()
-                    shown = time.monotonic()
 
 
 def _take_outputs(kept, executed):
@@ -203,24 +175,8 @@ def _take_outputs(kept, executed):
                 output.execution_count = count
 
 
-def _check_no_place(notebook, root):
-    """Refuse outputs that show a path of this machine."""
-    for cell in notebook.cells:
-        for place in (root, Path.home(), Path(tempfile.gettempdir())):
-            written = re.escape(json.dumps(str(place))[1:-1])
-            if re.search(rf"(?<![\w.]){written}\b", json.dumps(cell.get("outputs", []))):
-                raise RuntimeError(
-                    f"{_named(cell)} shows {place}, a path of this machine: leave it out"
-                )
-
-
 def _write(notebook, path):
     write_atomically(path, f"{nbformat.writes(notebook)}\n".encode())
-
-
-def _named(cell):
-    """A cell by its id and its first line."""
-    return f"cell {cell.id}: {cell.source.strip().partition(chr(10))[0]}"
 
 
 def _line(error):
@@ -228,15 +184,3 @@ def _line(error):
     if type(error) is RuntimeError:
         return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _signal(client, name):
-    """Signal a kernel and, unless to interrupt it, its workers too; on Windows, end it."""
-    provisioner, number = getattr(client.km, "provisioner", None), getattr(signal, name, None)
-    with contextlib.suppress(OSError, AttributeError):
-        if not hasattr(os, "killpg"):
-            provisioner.process.kill()
-        elif name == "SIGINT":
-            os.kill(provisioner.pid, number)
-        elif provisioner.pgid not in (None, os.getpgrp()):
-            os.killpg(provisioner.pgid, number)

@@ -1,11 +1,20 @@
-"""Curves in families, ranges, bars, maps, and marks on their axes."""
-
-from itertools import product
+"""Ranges, bars, dots and maps, drawn from labelled results, and marks on their axes."""
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from crossmem.workbook.plotting import ACCENT, NEUTRAL, STYLES, curve, letter
+from crossmem.analysis.statistics import mean_interval
+from crossmem.workbook.plotting import (
+    ACCENT,
+    COMPONENT_STYLE,
+    NEUTRAL,
+    PLAN_STYLE,
+    SKY,
+    STYLES,
+    VERMILION,
+    letter,
+)
 
 OFFSET = "offset points"
 
@@ -14,31 +23,6 @@ def describe(ax, title, xlabel, ylabel=None, **options):
     """Name a panel by its letter and its axes; `options` are for `Axes.set`."""
     letter(ax, title)
     ax.set(xlabel=xlabel, ylabel=ylabel, **options)
-
-
-def families(ax, values, x, by, **style):
-    """Draw a curve for each combination of labels along several dimensions.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    values : xarray.DataArray
-        Along ``x``, "seed" and the dimensions ``by``.
-    x : str
-    by : sequence of str
-        Of `plotting.STYLES`; the styles of a combination add up, and ``style`` overrides.
-    """
-    for labels in product(*(STYLES[dim] for dim in by)):
-        looks = (STYLES[dim][label] for dim, label in zip(by, labels, strict=True))
-        look = {key: value for look in looks for key, value in look.items()}
-        curve(ax, values.sel(dict(zip(by, labels, strict=True))), x, **look | style)
-
-
-def mean_and_worst(ax, quality, x):
-    """Draw ``cosine`` and ``worst_cosine`` of a Dataset, along ``x`` and "seed", by their names."""
-    curve(ax, quality["cosine"], x, color=ACCENT, marker="o", label="mean over the patterns")
-    look = {"color": NEUTRAL, "marker": "s", "linestyle": ":", "label": "worst pattern"}
-    curve(ax, quality["worst_cosine"], x, **look)
 
 
 def legend_of(figure, *dims, **options):
@@ -133,3 +117,77 @@ def times(ax, names, height, *, data=False, offset=-2):
     for name, time in names.items():
         ax.axvline(time, color=NEUTRAL, linewidth=0.6, linestyle=":")
         ax.annotate(name, (time, height), xytext=(offset, 0), **place, **look)
+
+
+def tint(color, share):
+    """A colour mixed with white, of which ``share``, from 0 to 1, is the colour."""
+    return tuple(1 - share * (1 - part) for part in to_rgb(color))
+
+
+def cost_plane(ax, costs, ranges, *, hollow=False):
+    """Draw ways to recall by time and energy, and what both may be for the first one as a cross.
+
+    `costs` (plan,) and `ranges` (end, plan) hold ``latency`` in ns and ``total`` in pJ, at typical
+    constants and at both ends of them. `hollow` is for a second network: hollow symbols, a dashed
+    cross, no labels.
+    """
+    hide, fill, line = ("_", {"markerfacecolor": "white"}, "--") if hollow else ("", {}, "-")
+    costs, ranges = costs / 1e3, ranges / 1e3  # in µs and nJ
+    known = [plan for plan in PLAN_STYLE if plan in costs["plan"]]
+    for plan in known:
+        look = PLAN_STYLE[plan] | fill | {"linestyle": "none", "zorder": 2}
+        look |= {"markersize": 4 if "held" in plan else 6, "label": f"{hide}chip, {look['label']}"}
+        ax.plot(costs["latency"].sel(plan=plan), costs["total"].sel(plan=plan), **look)
+    one, reach = costs.sel(plan=known[0]), ranges.sel(plan=known[0])
+    cross = {"color": PLAN_STYLE[known[0]]["color"], "linewidth": 0.6, "linestyle": line}
+    label = f"{hide}{known[0]}, range of constants"
+    ax.plot(reach["latency"], [one["total"].item()] * 2, label=label, zorder=1, **cross)
+    ax.plot([one["latency"].item()] * 2, reach["total"], zorder=1, **cross)
+
+
+def dots_and_ranges(ax, places, values, ranges, *, fill, label):
+    """Draw rows of means with their 95 % intervals, each over a grey bar from end to end.
+
+    `values` lie along "seed" and `ranges` along "end", which are two; the other dimensions, the
+    same in both, make the n rows at `places` (n,). `fill`, from 0 to 1, is how full the dots are.
+    """
+    ends = ranges.transpose("end", ...).values.reshape(2, -1)
+    ax.plot(ends, [places] * 2, color="0.8", linewidth=1.6, solid_capstyle="butt", zorder=1)
+    mean, low, high = (part.values.ravel() for part in mean_interval(values))
+    errors = np.maximum([mean - low, high - mean], 0)  # the mean of equal values may be rounded
+    look = {"fmt": "o", "markersize": 4, "markerfacecolor": tint(ACCENT, fill), "color": ACCENT}
+    ax.errorbar(mean, places, xerr=errors, elinewidth=0.8, label=label, **look)
+
+
+def stacked_shares(ax, places, parts):
+    """Draw one horizontal bar of length 1 per place, cut into the shares of its parts.
+
+    `parts` lie along "component"; the other dimensions make the n bars at `places` (n,). The label
+    of a part that is everywhere too thin to be seen says how large it is.
+    """
+    shares = parts / parts.sum("component")
+    ends = shares.cumsum("component")
+    for part, style in COMPONENT_STYLE.items():
+        length, end = (values.sel(component=part).values.ravel() for values in (shares, ends))
+        thin = f" (at most {100 * length.max():.1g} %)" if length.max() < 0.01 else ""
+        look = {"height": 0.75, "edgecolor": "white", "linewidth": 0.4, "color": style["color"]}
+        ax.barh(places, length, left=end - length, label=style["label"] + thin, **look)
+    ax.set_xlim(0, 1)
+
+
+def tornado(ax, bars, names, *, most=6):
+    """Draw how far each constant moves a ratio from its typical value, the widest bar on top.
+
+    `bars` hold ``at_low`` and ``at_high`` along ``constant``, ``at_typical`` and ``published``;
+    `names` are those of the constants, of which at most `most` have a bar.
+    """
+    widest = np.argsort(-abs(bars["at_high"] - bars["at_low"]).values)[:most]
+    bars, middle = bars.isel(constant=widest), float(bars["at_typical"])
+    places = np.arange(bars.sizes["constant"])
+    for end, color in (("low", SKY), ("high", VERMILION)):
+        style = {"color": color, "height": 0.6, "label": f"constant at its {end} end"}
+        ax.barh(places, bars[f"at_{end}"] - middle, left=middle, **style)
+    ax.axvline(middle, color="k", linewidth=0.6, label="all constants typical")
+    ax.axvline(bars["published"], color="k", linestyle=":", linewidth=1.0, label="published")
+    ax.set_yticks(places, [names[key] for key in bars["constant"].values])
+    ax.set_ylim(len(places) - 0.4, -0.6)

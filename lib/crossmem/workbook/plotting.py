@@ -1,6 +1,8 @@
 """The style of the figures, and the panels that more than one notebook draws."""
 
+import itertools
 import math
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,6 +10,8 @@ import seaborn as sns
 
 from crossmem.analysis.statistics import mean_interval, refuse_missing
 from crossmem.checks import check_choice, check_shape
+from crossmem.patterns import image_side
+from crossmem.storage import read_yaml
 
 #: Dots per inch of a figure inside a notebook.
 INLINE_DPI = 150
@@ -15,135 +19,22 @@ INLINE_DPI = 150
 MILLIMETRE = 1 / 25.4  # inch, the unit of matplotlib
 WIDTHS = {"single": 89.0, "double": 183.0}  # mm, one and two columns of a Nature journal
 
-# Okabe & Ito's palette (https://jfly.uni-koeln.de/color/) holds up under each kind of colour
-# blindness, and the markers tell the curves apart in grey print.
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+#: The looks of `curves`, by the dimension whose entries they tell apart.
+STYLES = read_yaml(Path(__file__).with_name("styles.yaml"))
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = STYLES.pop("palette").values()
+RULE_STYLE, LAYER_STYLE, PLAN_STYLE = STYLES["rule"], STYLES["layers"], STYLES["plan"]
+COMPONENT_STYLE, TRAINING_STYLE = STYLES["component"], STYLES["training"]
+WAY_STYLE, NETWORK_STYLE, LOAD_STYLE = STYLES["way"], STYLES["network"], STYLES["load"]
+SCAN_STYLE, CELL_STYLE = STYLES["mode"], tuple(STYLES["cell"].values())
 NEUTRAL = "0.45"  # grey of theory lines and stamps
 FAINT = {"color": NEUTRAL, "fontsize": 6}  # their labels
 ACCENT = VERMILION  # for panels of a single quantity
-PROMINENT = {"linewidth": 1.8, "zorder": 3}
-
-
-def _look(color, marker, label, **more):
-    return {"color": color, "marker": marker, "label": label, **more}
-
-
-RULE_STYLE = {
-    "hebbian": _look(SKY, "v", "Hebb"),
-    "storkey": _look(GREEN, "^", "Storkey"),
-    "pseudo-inverse": _look(BLUE, "s", "pseudo-inverse"),
-    "equilibrium": _look(PURPLE, "D", "equilibrium propagation"),
-    "adaptive": _look(VERMILION, "o", "adaptive", **PROMINENT),
-}
-LAYER_STYLE = {  # by layers of weights: the Hopfield network has one
-    1: _look(VERMILION, "o", "single layer", **PROMINENT),
-    2: _look(BLACK, "P", "one hidden layer"),
-    3: _look(BLUE, "s", "two hidden layers"),
-    4: _look(GREEN, "^", "three hidden layers"),
-}
-STRIP = {"markersize": 2, "linewidth": 0.6}
-PLAN_STYLE = {  # ways to recall on a chip
-    "synchronous": _look(VERMILION, "o", "synchronous", markersize=5.5),
-    "sweeps": _look(BLUE, "s", "sweeps"),
-    "sweeps, lines held": _look(PURPLE, "D", "sweeps, lines held", markersize=2.5, zorder=4),
-    "random draws": _look(GREEN, "^", "random draws"),
-    "sweeps, one strip": _look(BLUE, "s", "sweeps, only the strip read driven", **STRIP),
-}
-COMPONENT_STYLE = {  # parts of the chip, in bars
-    "dac": {"color": ORANGE, "label": "lines (DAC)"},
-    "array": {"color": GREEN, "label": "array"},
-    "tia": {"color": SKY, "label": "integrators (TIA)"},
-    "adc": {"color": BLUE, "label": "ADC"},
-    "digital": {"color": BLACK, "label": "digital"},
-}
-TRAINING_STYLE = {
-    "published": _look(VERMILION, "o", "published training", **PROMINENT),
-    "clean cues, Adam": _look(SKY, "v", "clean cues, Adam"),
-    "noisy cues": _look(BLUE, "s", "noisy cues"),
-    "two updates": _look(BLACK, "D", "noisy cues, two updates"),
-}
-WAY_STYLE = {  # to use a chip with faulty devices: cold for masked pairs, warm for intervals
-    "ideal": _look("0.6", ".", "masked, as published", linestyle=":"),
-    "masked": _look(SKY, "v", "masked, in truth"),
-    "corrected": _look(PURPLE, "D", "masked, bias correction"),
-    "compensated": _look(BLUE, "s", "masked, partner compensates"),
-    "noisy mask": _look(GREEN, "^", "the same, noise-trained"),
-    "intervals": _look(VERMILION, "o", "intervals"),
-    "noise-trained": _look(ORANGE, "X", "intervals, noise-trained"),
-    "two updates": _look(BLACK, "D", "intervals, two updates"),
-    "largest margin": _look("#8C510A", "<", "intervals, largest margin"),
-    "likeliest recall": _look("#44AA99", "P", "intervals, likeliest recall"),
-    "exchanged": _look("#882255", "*", "the same, columns exchanged", markersize=5, **PROMINENT),
-}
-# Networks on the chip in full, and their loads.
-NETWORK_STYLE = {
-    "binary, single layer": _look(VERMILION, "o", "binary, single layer"),
-    "binary, hidden layer": _look(BLACK, "P", "binary, hidden layer"),
-    "continuous, hidden layer": _look(BLUE, "s", "continuous, hidden layer"),
-}
-LOAD_STYLE = {
-    "light": {"linestyle": "-", "label": "light load"},
-    "heavy": {"linestyle": "--", "label": "heavy load"},
-}
-
-# Remedies against the losses on the lines; the first is drawn around one that coincides with it.
-REMEDY_STYLE = {
-    "none": _look("0.35", "o", "no remedy", linewidth=2.6, alpha=0.45, markersize=6),
-    "gain": _look(BLUE, "s", "gain of the layer", linestyle="--", markersize=3),
-    "weights": _look(VERMILION, "^", "each weight"),
-}
-
-# Cells that drift by their exponents: the first is to be seen behind one that coincides with it.
-CELL_STYLE = (
-    {"color": "k", "marker": "o", "linewidth": 2.6, "markersize": 6, "alpha": 0.45},
-    {"color": BLUE, "marker": "s"},
-    {"color": VERMILION, "marker": "^"},
-)
-
-# Ways to scan a chip for faults.
-SCAN_STYLE = {
-    "devices": _look(VERMILION, "o", "one device at a time"),
-    "rows": _look(BLUE, "s", "one row of every tile at a time"),
-}
-
-#: The looks of `curves`, by the dimension whose entries they tell apart.
-STYLES = {
-    "rule": RULE_STYLE,
-    "layers": LAYER_STYLE,
-    "way": WAY_STYLE,
-    "network": NETWORK_STYLE,
-    "load": LOAD_STYLE,
-    "remedy": REMEDY_STYLE,
-    "mode": SCAN_STYLE,
-    "training": TRAINING_STYLE,
-    "recall": {
-        "one pass": _look(SKY, "v", "one pass"),
-        "ten updates": _look(BLACK, "D", "ten updates"),
-    },
-    "memory": {
-        "one layer": _look(BLUE, "s", "one layer"),
-        "hidden layer": _look(GREEN, "^", "hidden layer"),
-        "grey": _look(PURPLE, "o", "grey"),
-    },
-}
 
 
 def use_style():
     """Set the style for every figure that follows."""
     sns.set_theme(style="ticks", palette="colorblind")
-    plt.rc("figure", dpi=INLINE_DPI)
-    plt.rc("figure.constrained_layout", use=True, w_pad=0.06, h_pad=0.06)  # inch
-    plt.rc("savefig", dpi=200)
-    plt.rc("font", size=7)
-    plt.rc("axes", titlesize=8, labelsize=7, linewidth=0.6)
-    plt.rc("axes.spines", top=False, right=False)
-    plt.rc("legend", fontsize=6.5, title_fontsize=6.5, frameon=False)
-    plt.rc(("xtick", "ytick"), labelsize=6.5)
-    plt.rc(("xtick.major", "ytick.major"), size=2.5, width=0.6)
-    plt.rc(("xtick.minor", "ytick.minor"), size=1.5, width=0.4)
-    plt.rc("lines", linewidth=1.1, markersize=3.5)
-    plt.rc("image", interpolation="nearest")
+    plt.style.use(Path(__file__).with_name("figures.mplstyle"))
 
 
 def new_figure(rows=1, columns=1, *, width="single", height_mm=None, **options):
@@ -198,14 +89,25 @@ def curve(ax, values, x, *, spread="quartiles", dim="seed", skipna=False, **styl
     ax.fill_between(values[x], low, high, **look)
 
 
-def curves(ax, values, x, *, by="rule", spread="quartiles", **style):
+def curves(ax, values, x, *, by="rule", **style):
     """Draw a `curve` for each entry of a dimension of `STYLES`, each in its own style.
 
-    ``style`` overrides that. The weakest come first, so that the prominent one lies on top.
+    `by` may also be a tuple of dimensions: there is a curve for each combination of their entries,
+    whose styles add up. ``style`` overrides them. The weakest come first, so that the prominent one
+    lies on top.
     """
-    styles = STYLES[check_choice(by, "by", STYLES)]
-    for entry in (name for name in styles if name in values[by].values):
-        curve(ax, values.sel({by: entry}), x, spread=spread, **styles[entry] | style)
+    dims = (by,) if isinstance(by, str) else by
+    known = [STYLES[check_choice(dim, "by", STYLES)] for dim in dims]
+    shown = [
+        [entry for entry in styles if entry in values[dim].values]
+        for dim, styles in zip(dims, known, strict=True)
+    ]
+    for entries in itertools.product(*shown):
+        look = {}
+        for styles, entry in zip(known, entries, strict=True):
+            look |= styles[entry]
+        place = dict(zip(dims, entries, strict=True))
+        curve(ax, values.sel(place), x, **look | style)
 
 
 def theory_line(ax, x, y, label):
@@ -226,11 +128,8 @@ def images(ax, patterns, *, columns=None):
     `columns` is the number of images per row; by default all stand in one row.
     """
     patterns = np.asarray(patterns, dtype=float)
-    side = math.isqrt(patterns.shape[-1])
-    if patterns.ndim != 2 or side * side != patterns.shape[1]:
-        raise ValueError(
-            f"patterns have shape {patterns.shape}, but images need (n, side * side): reshape them"
-        )
+    check_shape(patterns, ("n", "side * side"), "patterns", "reshape them")
+    side = image_side(patterns.shape[1])
     columns = columns or len(patterns)
     rows = math.ceil(len(patterns) / columns)
     tiles = np.full((rows * columns, side + 1, side + 1), np.nan)  # NaN: the gap stays white

@@ -1,7 +1,5 @@
 """What a notebook calls: one run of it, with its parameters, folders, datasets and ledger rows."""
 
-import ast
-import json
 import os
 import re
 from dataclasses import replace
@@ -16,14 +14,11 @@ from IPython.display import Image, Markdown, display
 from crossmem.checks import check_choice
 from crossmem.labels import describe
 from crossmem.storage import load_dataset
-from crossmem.workbook import claims, files, ledger, tables
+from crossmem.workbook import files, ledger, tables
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
-
-#: Parameters that say how and where to run, and not what to compute.
-OPTIONS = ("scale", "output", "cache", "workers")
 
 
 class Run:
@@ -52,8 +47,8 @@ class Run:
         self.output = Path(values.get("output") or root / "figures" / self.scale).resolve()
         self.cache = Path(values.get("cache") or root / ".cache" / "crossmem").resolve()
         self.workers = values.get("workers", 0)
-        names = _parameter_names(root / "notebooks" / f"{notebook}.ipynb")
-        self.parameters = {n: values[n] for n in names if n in values and n not in OPTIONS}
+        own = files.own_parameters(root / "notebooks" / f"{notebook}.ipynb")
+        self.parameters = {n: values[n] for n in own if n in values and n not in files.OPTIONS}
         self._claims, self._assumptions = {}, []
 
     def sweep(self, function, setup=None, *, over, label=None, **own):
@@ -64,12 +59,8 @@ class Run:
 
     def sweep_each(self, dim, function, setups, *, over, **own):
         """A sweep for each setup of a dictionary, side by side along a new dimension of names."""
-        found = [
-            self.sweep(function, setup, over=over, label=f"{dim}: {name}", **own)
-            for name, setup in setups.items()
-        ]
-        names = xr.Variable(dim, list(setups), {"units": "1", "long_name": dim})
-        return xr.concat(found, names)
+        cases = {(name,): setup for name, setup in setups.items()}
+        return self.sweep_cases((dim,), function, cases, over=over, **own)
 
     def sweep_cases(self, dims, function, cases, *, over, **own):
         """A sweep for each case of a dictionary, side by side along new dimensions.
@@ -83,16 +74,17 @@ class Run:
             By the labels along ``dims``, of which all combinations are there: the setup of a case,
             and parameters of the function that are its own.
         """
-        found = []
+        found, spent = [], {"compute_time_s": 0.0, "wall_time_s": 0.0}
         for labels, case in cases.items():
             setup, case = case if isinstance(case, tuple) else (case, {})
-            label = ", ".join(map(str, labels))
-            one = self.sweep(function, setup, over=over, label=label, **own, **case)
-            place = zip(dims, ([label] for label in labels), strict=True)
-            found.append(one.expand_dims(dict(place)))
-        order = zip(dims, map(list, map(dict.fromkeys, zip(*cases, strict=True))), strict=True)
-        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(dict(order))
-        return describe(found, **{dim: ("1", dim) for dim in dims})
+            name = ", ".join(map(str, labels))
+            one = self.sweep(function, setup, over=over, label=name, **own, **case)
+            found.append(one.expand_dims({d: [n] for d, n in zip(dims, labels, strict=True)}))
+            spent = {name: seconds + one.attrs[name] for name, seconds in spent.items()}
+        labels = map(dict.fromkeys, zip(*cases, strict=True))  # in the order given
+        order = {dim: list(names) for dim, names in zip(dims, labels, strict=True)}
+        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
+        return describe(found.assign_attrs(spent), **{dim: ("1", dim) for dim in dims})
 
     def save(self, dataset, name, **meanings):
         """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""
@@ -156,7 +148,7 @@ class Run:
         str
             The verdict.
         """
-        claim = claims.compare(self.published(id), values, self.parameters | given)
+        claim = ledger.compare(self.published(id), values, self.parameters | given)
         # Networks of the quick scale are too small to blame anything else.
         if self.scale == "quick" and claim.verdict == "not reproduced":
             claim = replace(claim, reason=QUICK_REASON)
@@ -174,25 +166,17 @@ class Run:
         `given` is what they name in braces, beside the parameters of the notebook.
         """
         path, given = self.root / "params" / "assumptions.yaml", self.parameters | given
-        self._assumptions = claims.read_assumptions(path, self.notebook, given)
+        self._assumptions = ledger.read_assumptions(path, self.notebook, given)
         self._write()
 
     @cached_property
     def _published(self):
-        found = claims.read_published(self.root / "params" / "claims.yaml")
+        found = ledger.read_published(self.root / "params" / "claims.yaml")
         return {id: entry for id, entry in found.items() if entry.notebook == self.notebook}
 
     def _write(self):
         path = self.output / "ledger" / f"{self.notebook}.json"
         ledger.write_rows(self._claims.values(), self._assumptions, path)
-
-
-def _parameter_names(notebook):
-    """The names assigned in a notebook's cell tagged "parameters"."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-    body = ast.parse("\n".join("".join(cell["source"]) for cell in tagged)).body
-    return [node.targets[0].id for node in body if isinstance(node, ast.Assign)]
 
 
 def _refuse_rendering(call):

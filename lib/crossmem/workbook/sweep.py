@@ -7,30 +7,26 @@ pickles, keyed on the text of the function alone: an edit in a module below it w
 
 import concurrent.futures
 import contextlib
-import dataclasses
 import functools
 import inspect
 import itertools
-import os
+import pickletools
+import re
 import sys
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import joblib
 import numpy as np
 import xarray as xr
+from joblib.externals.loky.backend.reduction import dumps
 
 from crossmem.checks import nearest
-from crossmem.workbook.fingerprint import check_unedited, check_worker, fingerprint, source_file
-from crossmem.workbook.points import (
-    PointStore,
-    check_writable,
-    decode,
-    encode,
-    is_frozen,
-    members,
-    plain,
-)
-from crossmem.workbook.workers import count_workers, finished, one_thread, opened_pool, progress
+from crossmem.storage import check_writable, write_atomically
+from crossmem.workbook import points
+from crossmem.workbook.fingerprint import check_worker, fingerprint, source_file
+from crossmem.workbook.workers import count_workers, finished, opened_pool, progress
 
 
 def sweep(
@@ -57,17 +53,16 @@ def sweep(
     workers : int, optional
         Processes to use, one BLAS thread each. 1 computes in this process. By default (None or
         0) the environment variable CROSSMEM_WORKERS, else the processors that this process may use.
-    executor : object with ``submit``, optional
-        Where to compute instead, such as a `dask.distributed.Client`. By default the Dask cluster
-        that CROSSMEM_CLUSTER names, a scheduler's address or "local", if it names one.
+    executor : dask.distributed.Client, optional
+        The cluster to use instead. By default that of the scheduler whose address is in
+        CROSSMEM_CLUSTER, if there is one.
     cache : path, optional
         Folder that keeps finished grid points. They are found again by the same function, setup,
         values and source; comments and docstrings do not matter.
     label : str, optional
         Name of the sweep in the progress bar; the function's name by default.
     **own
-        Parameters of `function` that are the same at every point: numbers, strings, lists of them,
-        or frozen dataclasses.
+        Parameters of `function` that are the same at every point.
 
     Returns
     -------
@@ -86,31 +81,33 @@ def sweep(
         If finished points cannot be read or written.
     """
     start = time.perf_counter()
-    workers = count_workers(workers)
-    over, own = _check_grid(over), {name: plain(value, name) for name, value in own.items()}
+    workers, over = count_workers(workers), _check_grid(over)
     calls = _plan(function, setup, over, own)
-    apart = workers > 1 or executor is not None or bool(os.environ.get("CROSSMEM_CLUSTER"))
-    sources = _sources(function, [setup, *own.values()], cache, apart)
-    task, name = _Task(function, sources), _name(function)
-    store = PointStore(cache, f"{_module(function)}.{name}", sources) if cache else None
-
-    found = {i: point for i, call in enumerate(calls) if store and (point := store.read(call.key))}
-    missing = {i: functools.partial(task, call) for i, call in enumerate(calls) if i not in found}
-    if missing and store:
-        check_writable(store.folder)
+    name, sources = function.__qualname__, _sources(function, [setup, own], cache)
+    tasks = {i: functools.partial(_compute, function, sources, c) for i, c in enumerate(calls)}
+    found, paths = {}, {}
+    if cache:
+        folder = Path(cache) / re.sub(r"\W", "_", f"{function.__module__}.{name}")
+        science = joblib.hash(sources, "sha1")
+        keys = [joblib.hash([science, call.setup, call.values], "sha1") for call in calls]
+        paths = {i: folder / f"{key}.json.gz" for i, key in enumerate(keys)}
+        found = {i: point for i, path in paths.items() if (point := points.read(path))}
+        tasks = {i: task for i, task in tasks.items() if i not in found}
+        if tasks:
+            check_writable(folder)
     with (
-        opened_pool(workers, executor, len(missing)) as pool,
+        opened_pool(workers, executor, len(tasks)) as pool,
         progress(len(calls), len(found), label or name) as bar,
-        contextlib.closing(finished(pool, missing)) as results,
+        contextlib.closing(finished(pool, tasks)) as results,
     ):
         for i, get in results:
             content = _collect(get, name, calls[i])
-            if store:
-                store.write(calls[i].key, content)
-            found[i] = decode(content)
+            if cache:
+                write_atomically(paths[i], content)
+            found[i] = points.decode(content)
             bar.update()
     dataset = _assemble(over, calls, [found[i] for i in range(len(calls))])
-    dataset.attrs["compute_time_s"] = sum(point.seconds for point in found.values())
+    dataset.attrs["compute_time_s"] = sum(point.attrs["seconds"] for point in found.values())
     dataset.attrs["wall_time_s"] = time.perf_counter() - start
     return dataset
 
@@ -120,137 +117,81 @@ class _Call:
     """One grid point: its labels, and what the function is called with."""
 
     labels: dict
-    setup: object
+    setup: tuple
     values: dict
-
-    @property
-    def key(self):
-        return [self.setup, self.values]
 
     def __str__(self):
         return ", ".join(f"{name}={value!r}" for name, value in self.labels.items())
 
 
-@dataclass(frozen=True)
-class _Task:
-    """An experiment as it travels to a worker, with the source that the worker shall run."""
-
-    function: object
-    sources: dict
-
-    def __call__(self, call):
-        """Return the encoded results of one point."""
-        check_worker(self.sources)
-        setup = () if call.setup is None else (call.setup,)
-        start = time.perf_counter()
-        with one_thread():
-            result = self.function(*setup, **call.values)
-        return encode(result, time.perf_counter() - start)
+def _compute(function, sources, call):
+    """Return the encoded results of one point, from the same source as the process that asks."""
+    check_worker(sources)
+    start = time.perf_counter()
+    result = function(*call.setup, **call.values)
+    return points.encode(result, time.perf_counter() - start)
 
 
 def _check_grid(over):
-    """Return the grid in plain values, if it is one."""
-    over = {name: plain(values, f"over[{name!r}]") for name, values in over.items()}
+    grid = {}
     for name, values in over.items():
-        scalar = isinstance(values, list) and all(isinstance(v, str | int | float) for v in values)
-        if not scalar or not 0 < len(set(values)) == len(values):
+        is_list = isinstance(values, list | tuple | range | np.ndarray)
+        plain = [v.item() if isinstance(v, np.generic) else v for v in values] if is_list else []
+        is_plain = all(isinstance(value, str | int | float) for value in plain)
+        if not is_plain or not 0 < len(set(plain)) == len(plain):
             raise ValueError(
                 f"over[{name!r}] is {values!r}: give a list of numbers or strings, each once"
             )
-    return over
+        grid[name] = plain
+    return grid
 
 
 def _plan(function, setup, over, own):
     """Put each name where it belongs and build the setup of every point, before any point runs."""
-    parameters = _check_names(function, setup, over, own)
+    signature, name = inspect.signature(function), function.__qualname__
+    if setup is not None and not hasattr(setup, "at"):
+        raise TypeError(
+            f"setup is {setup!r}: pass a frozen dataclass with a method at(**changes), and the "
+            "values that vary in over"
+        )
+    parameters = list(signature.parameters)[setup is not None :]
+    for given in [*over, *own]:
+        if given not in parameters and (setup is None or given in own):
+            close = nearest(given, parameters)
+            other = "" if setup is None else f", or does it belong to setup.at({given}=...)"
+            raise TypeError(f"{name} has no parameter {given!r}: did you mean {close!r}{other}?")
+    if both := over.keys() & own.keys():
+        raise ValueError(f"{sorted(both)} is in over and outside it: keep it in one place")
     calls = []
     for values in itertools.product(*over.values()):
         labels = dict(zip(over, values, strict=True))
         changes = {name: value for name, value in labels.items() if name not in parameters}
-        call = _Call(labels, setup, own | {n: v for n, v in labels.items() if n in parameters})
+        arguments = own | {name: value for name, value in labels.items() if name in parameters}
+        call = _Call(labels, () if setup is None else (setup,), arguments)
         try:
-            calls.append(replace(call, setup=setup.at(**changes)) if changes else call)
+            if changes:
+                call = replace(call, setup=(setup.at(**changes),))
+            signature.bind(*call.setup, **arguments)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"there is no setup at {call}: {error}") from error
+            raise type(error)(f"{name} cannot be called at {call}: {error}") from error
+        calls.append(call)
     return calls
 
 
-def _check_names(function, setup, over, own):
-    """Return the parameters of the function that the sweep may set."""
-    name, known = _name(function), []
-    if setup is not None:
-        if not is_frozen(setup) or not hasattr(setup, "at"):
-            raise TypeError(
-                f"setup is {setup!r}: pass a frozen dataclass with a method at(**changes), and the "
-                "values that vary in over"
-            )
-        known = list(_fields(setup))
-    parameters = dict(list(inspect.signature(function).parameters.items())[setup is not None :])
-    for given in {**over, **own}:
-        if given not in parameters and given in own and given in known:
-            raise TypeError(f"{given!r} belongs to the setup: pass setup.at({given}=...)")
-        if given not in parameters and given not in known:
-            close = nearest(given, [*parameters, *(known if given in over else ())])
-            raise TypeError(f"{name} has no parameter {given!r}: did you mean {close!r}?")
-    for needed, parameter in parameters.items():
-        if parameter.default is parameter.empty and needed not in {**over, **own}:
-            raise TypeError(f"{name} needs {needed!r}: add it to over, or pass {needed}=...")
-    if both := over.keys() & own.keys():
-        raise ValueError(f"{sorted(both)} is in over and outside it: keep it in one place")
-    return parameters.keys()
-
-
-def _fields(setup):
-    """Names of the fields of a dataclass and of the dataclasses within."""
-    for name, value in members(setup).items():
-        yield name
-        yield from _fields(value) if dataclasses.is_dataclass(value) else ()
-
-
-def _sources(function, values, cache, apart):
-    """Fingerprint of what the function runs, checked against the disk; empty if nobody needs it."""
-    if not cache and not apart:
-        return {}
-    if cache:
-        _check_followed(function)
-    followed = source_file(_module(function)) and _is_named(function)
-    modules = {_module(function)} if followed else _modules_of_names(function)
-    modules |= set().union(*map(_types, values))
-    check_unedited(modules)
-    return fingerprint(modules)
-
-
-def _check_followed(function):
-    """Refuse a function whose source a cache cannot follow."""
-    file, code = source_file(_module(function)), getattr(inspect.unwrap(function), "__code__", None)
-    elsewhere = code and file and os.path.basename(code.co_filename) != os.path.basename(file)
-    in_console = _module(function) == "__main__" and (not file or elsewhere)
-    if in_console or not file or not _is_named(function):
-        place = "defined in a notebook or a console" if in_console else "not at the top level"
+def _sources(function, values, cache):
+    """Fingerprint of what the function runs, checked against the disk."""
+    name, module = function.__qualname__, function.__module__
+    file, code = source_file(module), getattr(inspect.unwrap(function), "__code__", None)
+    typed = module == "__main__" and not (file and code and file.endswith(code.co_filename))
+    if cache and (typed or not file or getattr(sys.modules[module], name, None) is not function):
         raise TypeError(
-            f"{_name(function)} is {place}, where a cache cannot follow its source: define it at "
-            "the top level of a module (or import it again), or pass no cache"
+            f"{name} is not at the top level of a module, as in a notebook or a console, and a "
+            "cache cannot follow its source: define it there (or import it again), or pass no cache"
         )
-
-
-def _is_named(function):
-    """Tell whether a module knows the function by its name."""
-    return getattr(sys.modules.get(_module(function)), _name(function), None) is function
-
-
-def _modules_of_names(function):
-    """Modules of what a function calls by name; the function itself travels by value."""
-    code = getattr(function, "__code__", None)
-    found = (function.__globals__.get(name) for name in code.co_names) if code else ()
-    return {getattr(item, "__module__", None) or getattr(item, "__name__", "") for item in found}
-
-
-def _types(value):
-    """Modules of the dataclasses within a value."""
-    if dataclasses.is_dataclass(value):
-        return {type(value).__module__}.union(*map(_types, members(value).values()))
-    inner = value.values() if isinstance(value, dict) else value
-    return set().union(*map(_types, inner)) if isinstance(value, dict | list) else set()
+    # Pickled, function and values name the modules of all that they hold.
+    operations = pickletools.genops(bytes(dumps((function, values))))
+    modules = {word for _, word, _ in operations if isinstance(word, str)} & sys.modules.keys()
+    return fingerprint(modules)
 
 
 def _collect(get, name, call):
@@ -266,30 +207,19 @@ def _collect(get, name, call):
         raise RuntimeError(f"{name} failed at {call}: {type(error).__name__}: {error}") from error
 
 
-def _assemble(over, calls, points):
-    """Stack the points into one Dataset."""
-    first, inner = points[0], {name: points[0].variables[name] for name in points[0].coordinates}
-    shapes = {name: variable.sizes for name, variable in first.variables.items()}
-    for call, point in zip(calls, points, strict=True):
-        same = {name: variable.sizes for name, variable in point.variables.items()} == shapes
-        if not same or any(not point.variables[n].equals(v) for n, v in inner.items()):
+def _assemble(over, calls, results):
+    first = results[0]
+    dims = [{n: v.dims for n, v in point.variables.items()} for point in results]
+    for call, point, own in zip(calls, results, dims, strict=True):
+        same = own == dims[0] and point.sizes == first.sizes
+        if not same or not point.coords.equals(first.coords):
             raise ValueError(
                 f"the results at {call} differ in names, shapes or coordinates from those at "
                 f"{calls[0]}: return the same at every point, padded to the same lengths"
             )
-    size = [len(values) for values in over.values()]
-    stacked = {}
-    for name, variable in first.variables.items():
-        if name not in inner:
-            values = np.stack([point.variables[name].values for point in points])
-            values = values.reshape([*size, *variable.shape])
-            stacked[name] = ((*over, *variable.dims), values, variable.attrs)
-    return xr.Dataset(stacked, over | inner)
-
-
-def _module(function):
-    return getattr(function, "__module__", None) or ""
-
-
-def _name(function):
-    return getattr(function, "__qualname__", repr(function))
+    size, stacked = [len(values) for values in over.values()], {}
+    for name, variable in first.data_vars.variables.items():
+        values = np.stack([point.variables[name].values for point in results])
+        values = values.reshape([*size, *variable.shape])
+        stacked[name] = ((*over, *variable.dims), values, variable.attrs)
+    return xr.Dataset(stacked, {**over, **first.coords.variables})

@@ -8,15 +8,8 @@ import numpy as np
 from crossmem.checks import check_choice
 
 #: Units of time in s, the longest first.
-UNITS = (
-    (3.156e7, "years"),
-    (86400, "days"),
-    (3600, "h"),
-    (60, "min"),
-    (1, "s"),
-    (1e-3, "ms"),
-    (1e-6, "µs"),
-)
+UNITS = ((3.156e7, "years"), (86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+UNITS += ((1e-3, "ms"), (1e-6, "µs"))
 
 
 def markdown(rows, columns, formats=None):
@@ -26,10 +19,7 @@ def markdown(rows, columns, formats=None):
     ``{"ratio": ".2f"}``, or functions that write them, or one for all that are not whole; by
     default whole numbers are written in full and others with three significant digits.
     """
-    if isinstance(formats, str):
-        rows = [[_fraction(cell, formats) for cell in row] for row in rows]
-        formats = {}
-    formats = formats or {}
+    fraction, formats = (formats, {}) if isinstance(formats, str) else (None, formats or {})
     for name in formats:
         check_choice(name, "column", columns)
     lines = [columns, ["---"] * len(columns)]
@@ -39,12 +29,16 @@ def markdown(rows, columns, formats=None):
                 f"the row {row} has {len(row)} cells: give {len(columns)}, one a column"
             )
         cells = zip(row, columns, strict=True)
-        lines.append([text(cell, formats.get(column)) for cell, column in cells])
-    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+        lines.append([text(cell, formats.get(column), fraction) for cell, column in cells])
+    escaped = [[cell.replace("|", r"\|").replace("\n", " ") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
-def text(value, form=None):
-    """A cell: a text as it is, a number in a format or in three significant digits."""
+def text(value, form=None, fraction=None):
+    """A cell: a text as it is, a number in a format or in three significant digits.
+
+    `fraction` is the format of a number that is not whole.
+    """
     value = value.item() if hasattr(value, "item") else value  # an array of a single number
     if value is None or (isinstance(value, Real) and math.isnan(value)):
         return "–"
@@ -52,10 +46,10 @@ def text(value, form=None):
         return value
     if callable(form):
         return form(value)
-    if form:
-        return format(value, form)
-    if isinstance(value, Integral):
-        return str(value)
+    if form or isinstance(value, Integral):
+        return format(value, form or "d")
+    if fraction:
+        return format(value, fraction)
     # Without a power of ten where the whole number is as short.
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
@@ -101,12 +95,3 @@ def durations(middle, low, high, longest=None):
         return duration(middle, longest)
     low, middle, high = (duration(seconds, longest) for seconds in (low, middle, high))
     return f"{middle} ({low} to {high})"
-
-
-def _fraction(cell, form):
-    value = cell.item() if hasattr(cell, "item") else cell
-    return value if isinstance(value, Integral) else text(value, form)
-
-
-def _escaped(cell):
-    return cell.replace("|", r"\|").replace("\n", " ")

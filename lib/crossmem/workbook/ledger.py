@@ -169,7 +169,11 @@ def _write_csv(rows, kind, path):
 
 
 def _figure_order(claim):
-    """Sort figures as the paper numbers them, 2 before 10, the supplement last."""
+    """Sort figures as the paper numbers them, 2 before 10, the supplement last.
+
+    Figures of another paper, which begin with its two initials ("EP Fig 9"), follow.
+    """
     number = re.search(r"\d+", claim.figure)
     main = claim.figure.lower().startswith("fig")
-    return not main, int(number.group()) if number else 0, claim.figure, claim.id
+    another = re.match(r"[A-Z]{2} ", claim.figure) is not None
+    return another, not main, int(number.group()) if number else 0, claim.figure, claim.id

@@ -173,7 +173,6 @@ def _figure_order(claim):
 
     Figures of another paper, which begin with its two initials ("EP Fig 9"), follow.
     """
-    number = re.search(r"\d+", claim.figure)
-    main = claim.figure.lower().startswith("fig")
-    another = re.match(r"[A-Z]{2} ", claim.figure) is not None
-    return another, not main, int(number.group()) if number else 0, claim.figure, claim.id
+    another, figure = re.fullmatch(r"([A-Z]{2} )?(.*)", claim.figure).groups()
+    number, main = re.search(r"\d+", figure), figure.lower().startswith("fig")
+    return another or "", not main, int(number.group()) if number else 0, figure, claim.id

@@ -41,6 +41,15 @@ COORDINATES = {
     "variant": ("1", "variant of the training"),
     "first_noise": ("1", "corruption of the training cues at the first step"),
     "recall": ("1", "when recall is read"),
+    "device": ("1", "memristor model"),
+    "r_off": ("Ω", "highest resistance"),
+    "data": ("1", "classification task"),
+    "samples": ("1", "samples that are trained on"),
+    "size": ("1", "size of the hidden layer"),
+    "step": ("1", "step of a pulse, as a share of the conductance range; 0 as published"),
+    "frequency_share": ("1", "frequency of the pulses, as a share of the published one"),
+    "nudge": ("A/V", "feedback current per error"),
+    "epoch": ("1", "epoch"),
 }
 
 

@@ -65,11 +65,15 @@ def test_unclear_assumptions_are_refused():
 def test_rows_come_back_sorted_by_figure_and_those_of_other_notebooks_stay(tmp_path):
     late = Claim("10", "Fig 10a", "energy", "2.68x", "2.5x", "reproduced")
     note = Claim("S4", "Suppl. Note 4", "Hebb", 0.132, 0.13, "reproduced")
-    kept(tmp_path, note, late)
+    other, early = (
+        Claim(id, figure, "loop", "shrinks", "shrinks", "reproduced")
+        for id, figure in (("ep-9", "EP Fig 9"), ("ep-text", "EP text"))
+    )
+    kept(tmp_path, other, note, late, early)
     kept(tmp_path, CLAIM, notebook="03_x")
     better = replace(CLAIM, ours=130.0, low=125.0, high=135.0, verdict="exceeded")
     kept(tmp_path, better, notebook="03_x")
-    assert read_claims(tmp_path) == [better, late, note]
+    assert read_claims(tmp_path) == [better, late, note, other, early]
 
 
 def test_a_full_disk_keeps_the_old_rows(tmp_path, monkeypatch):

@@ -168,3 +168,13 @@ def test_a_tornado_has_its_widest_bar_on_top(axes):
     assert [bar.get_width() for bar in low] == pytest.approx([-1, -0.1])
     assert [bar.get_width() for bar in high] == pytest.approx([1.5, 0.2])
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_a_map_of_numbers_marks_its_cells_and_stays_legible():
+    _, ax = plt.subplots()
+    values = np.array([[10.4, 90.0], [70.0, 55.6]])
+    shown = marks.number_map(ax, values, values > 60, vmin=20, vmax=100)
+    assert shown.get_clim() == (20, 100)
+    texts = {text.get_text(): (text.get_position(), text.get_color()) for text in ax.texts}
+    assert texts["90*"] == ((1, 0), "w") and texts["70*"] == ((0, 1), "k")
+    assert texts["10"] == ((0, 0), "k") and texts["56"] == ((1, 1), "k")

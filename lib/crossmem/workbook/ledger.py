@@ -295,11 +295,14 @@ def _told(rows):
 
 
 def _by_figure(claims):
-    """Sort claims as the paper numbers its figures, 2 before 10, the supplement last."""
+    """Sort claims as the paper numbers its figures, 2 before 10, the supplement last.
+
+    Figures of another paper, which begin with its two initials ("EP Fig 9"), follow.
+    """
 
     def order(claim):
-        number = re.search(r"\d+", claim.figure)
-        main = claim.figure.lower().startswith("fig")
-        return not main, int(number.group()) if number else 0, claim.figure, claim.id
+        another, figure = re.fullmatch(r"([A-Z]{2} )?(.*)", claim.figure).groups()
+        number, main = re.search(r"\d+", figure), figure.lower().startswith("fig")
+        return another or "", not main, int(number.group()) if number else 0, figure, claim.id
 
     return sorted(claims, key=order)

@@ -191,3 +191,17 @@ def tornado(ax, bars, names, *, most=6):
     ax.axvline(bars["published"], color="k", linestyle=":", linewidth=1.0, label="published")
     ax.set_yticks(places, [names[key] for key in bars["constant"].values])
     ax.set_ylim(len(places) - 0.4, -0.6)
+
+
+def number_map(ax, values, marked, *, light=80.0, **look):
+    """Draw a map (row, column) with its whole numbers in the cells, a star at marked ones.
+
+    Numbers above ``light`` are white. `look` goes to `matplotlib.axes.Axes.imshow`, whose image is
+    returned.
+    """
+    shown = ax.imshow(values, aspect="auto", **look)
+    for place, value in np.ndenumerate(np.asarray(values)):
+        text = f"{value:.0f}{'*' if np.asarray(marked)[place] else ''}"
+        style = {"ha": "center", "va": "center", "fontsize": 5.5}
+        ax.text(*place[::-1], text, color="w" if value > light else "k", **style)
+    return shown

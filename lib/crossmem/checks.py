@@ -67,8 +67,10 @@ def check_rate(value, name="rate"):
 
 def check_fault_rates(stuck_off, stuck_on):
     """Check that the rates of both faults of a device lie in [0, 1], and so does their sum."""
-    both = round(check_rate(stuck_off, "stuck_off") + check_rate(stuck_on, "stuck_on"), 9)
-    check_rate(both, "the sum of stuck_off and stuck_on")
+    if round(check_rate(stuck_off, "stuck_off") + check_rate(stuck_on, "stuck_on"), 9) > 1:
+        raise ValueError(
+            f"stuck_off {stuck_off} and stuck_on {stuck_on} are together more than 1: lower one"
+        )
 
 
 def check_rng(rng):

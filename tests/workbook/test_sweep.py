@@ -104,7 +104,7 @@ def test_a_killed_sweep_goes_on_and_its_workers_leave(points, tmp_path, wait_for
     call = (
         "from crossmem.workbook.sweep import sweep; import grid_points as g; "
         "sweep(g.noisy, over={'neurons': [8, 16, 32], 'seed': [0, 1, 2, 3]}, workers=2, "
-        f"folder={str(tmp_path)!r}, pause=0.2, cache={str(tmp_path / 'c')!r})"
+        f"folder={str(tmp_path)!r}, pause=0.8, cache={str(tmp_path / 'c')!r})"
     )
     victim = run_script(["-c", call], points)
     wait_for(lambda: len(list(tmp_path.glob("c/*/*.json.gz"))) >= 4)
@@ -117,7 +117,7 @@ def test_a_killed_sweep_goes_on_and_its_workers_leave(points, tmp_path, wait_for
 
     over = {"neurons": [8, 16, 32], "seed": [0, 1, 2, 3]}
     options = {"over": over, "folder": str(tmp_path), "workers": 1}
-    resumed = sweep(points.noisy, pause=0.2, cache=tmp_path / "c", **options)
+    resumed = sweep(points.noisy, pause=0.8, cache=tmp_path / "c", **options)
     assert 4 <= kept < 12 and len(evaluations(tmp_path)) == 12 - kept
     xr.testing.assert_equal(resumed, sweep(points.noisy, **options))
 

@@ -64,6 +64,7 @@ def test_an_interval_stands_behind_its_number():
 def test_a_span_goes_from_the_least_to_the_greatest():
     assert span([3.14159, 1.5, 2]) == "1.5 to 3.14"
     assert span(np.array([[8.21], [1.53]]), ".1f") == "1.5 to 8.2"
+    assert span([53.881, 53.884], ".4g") == "53.88"
 
 
 def test_rows_and_formats_fit_the_columns():

@@ -60,8 +60,9 @@ def interval(mean, low, high, form=None):
 
 
 def span(values, form=None):
-    """The least and the greatest of some numbers, such as "1.5 to 8.2"."""
-    return f"{text(np.min(values), form)} to {text(np.max(values), form)}"
+    """The least and the greatest of some numbers, such as "1.5 to 8.2"; one if they look alike."""
+    ends = [text(end, form) for end in (np.min(values), np.max(values))]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def digits(value, count=2):

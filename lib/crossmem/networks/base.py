@@ -114,9 +114,13 @@ def is_free(limits):
     return False
 
 
-def readout_gain(limits, loss):
-    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh."""
-    return 1.0 if is_free(limits) else READOUT_GAIN[loss] / limits.shape[1] ** 0.5
+def readout_gain(limits, loss, reach=None):
+    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh.
+
+    The ``reach`` is the gain times sqrt(n_in), by default that of `READOUT_GAIN`.
+    """
+    reach = READOUT_GAIN[loss] if reach is None else reach
+    return 1.0 if is_free(limits) else reach / limits.shape[1] ** 0.5
 
 
 def normalised_layer(effective, gain, limits):

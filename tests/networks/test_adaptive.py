@@ -297,7 +297,18 @@ def test_bounded_training_reports_the_loss_of_the_layer_it_returns(rng):
     memory = AdaptiveMemory(steps=300).fit(patterns, limits=[chip_limits(rng, (20, 20))])
     output = np.tanh(patterns @ effective(memory).T)
     assert np.mean((output - patterns) ** 2) == pytest.approx(memory.loss_, rel=1e-4)
-    assert memory.layers_[0].gain == pytest.approx(3 / np.sqrt(20))
+    assert memory.layers_[0].gain == pytest.approx(4 / np.sqrt(20))
+
+
+def test_the_gain_of_bounded_layers_can_be_chosen(rng):
+    patterns, limits = signs(rng, 4, 20), [chip_limits(rng, (20, 20))]
+    memory = AdaptiveMemory(steps=50, gain=1.5).fit(patterns, limits=limits)
+    assert memory.layers_[0].gain == pytest.approx(1.5 / np.sqrt(20))
+    assert np.abs(memory.layers_[0].weights).max() <= 1
+    free, same = (AdaptiveMemory(steps=50, gain=gain).fit(patterns) for gain in (1.5, None))
+    np.testing.assert_array_equal(effective(free), effective(same))
+    with pytest.raises(ValueError, match="gain is 0"):
+        AdaptiveMemory(gain=0.0).fit(patterns)
 
 
 def test_training_through_the_fault_map_beats_clipping(rng):

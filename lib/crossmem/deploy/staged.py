@@ -38,9 +38,9 @@ class StagePlan:
         writes again; () for no polishing.
     steps : int
         Training steps between two stages.
-    rate : float
-        First learning rate of these trainings, as a share of the one that Adam has in the memory's
-        own training. It falls to zero in each of them.
+    field_step : float
+        Largest change of a neuron's field in a step at the begin of these trainings, from which
+        follows the learning rate of Adam. It falls to zero in each of them.
     reads : int
         Reads of a device, averaged, after it was written.
 
@@ -53,7 +53,7 @@ class StagePlan:
     shares: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     rounds: tuple[float, ...] = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
     steps: int = 500
-    rate: float = 0.3
+    field_step: float = 0.4
     reads: int = 4
 
     def __post_init__(self):
@@ -74,7 +74,7 @@ class StagePlan:
                 f"rounds are {self.rounds}, but a share of 0 does nothing: leave it out"
             )
         check_count(self.steps, "steps")
-        check_positive(self.rate, "rate", 0.3)
+        check_positive(self.field_step, "field_step", 0.4)
         check_count(self.reads, "reads")
 
     @property
@@ -252,9 +252,10 @@ class _StagedChip:
         memory, limits = self.memory, self._limits()
         first, last = memory.noise_levels()
         start = last + NOISE_START * (first - last)
+        inputs = max(own.working.sum(axis=1).mean() for own in memory.limits_)
         trainee = clone(memory).set_params(
             optimizer="adam",
-            learning_rate=self._rate(),
+            learning_rate=self.plan.field_step / max(inputs, 1.0),
             steps=self.plan.steps,
             loss=memory.recipe(memory.limits_).loss,
             cue_noise=(start, last),
@@ -269,13 +270,6 @@ class _StagedChip:
             for gain, own, effective in zip(gains, limits, trained.weights, strict=True)
         ]
         return int(trained.steps[0]), float(trained.losses[0])
-
-    def _rate(self):
-        """First learning rate of the trainings, from that of Adam in the memory's own."""
-        memory = self.memory
-        if memory.recipe(memory.limits_).optimizer != "adam":
-            memory = clone(memory).set_params(optimizer="adam", learning_rate=None)
-        return self.plan.rate * memory.recipe(self.memory.limits_).learning_rate
 
     def _write(self, stage, k, where):
         """Write and read back the pairs ``where`` of layer k.

@@ -9,7 +9,7 @@ from crossmem.patterns import check_patterns
 
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
 # trying 1, 2, 4, 8 and 16 at N = 144. The logistic loss has no plateau and used more.
-READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
+READOUT_GAIN = {"squared": 4.0, "cubic": 4.0, "logistic": 8.0}
 
 
 class AssociativeMemory(BaseEstimator):

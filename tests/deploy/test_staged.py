@@ -268,6 +268,13 @@ def test_stages_recover_what_programming_errors_cost(grey):
     assert score(staged_on(memory, stored, chips(memory), plan)) > score(once) + lost / 2
 
 
+def test_free_weights_are_scaled_and_staged(patterns):
+    memory = AdaptiveMemory(hidden=(10,), cue_noise=0.1, steps=200).fit(patterns)
+    on_chip = staged_on(memory, patterns, chips(memory, stuck_off=0.05))
+    assert [layer.gain for layer in on_chip.layers] == [layer.gain for layer in memory.layers_]
+    assert on_chip.score(patterns, patterns) > 0.9
+
+
 def test_polishing_recovers_what_unknown_faults_cost(grey):
     memory, stored, score = grey
     faulty, plan = {"stuck_off": 0.1}, StagePlan(steps=100)

@@ -64,6 +64,16 @@ def test_stages_recover_what_errors_and_missed_faults_cost(assert_labelled):
     assert 0 < found["found"].sum() < 0.05 * 4 * 64 * 32 * 1.2
 
 
+def test_weights_trained_within_the_range_use_it():
+    """Free weights are scaled by their largest, and lose more to the same errors."""
+    plan = StagePlan(shares=(0.5, 1.0), rounds=(), steps=20)
+    free, bounded = (staged_quality(GREY, free=free, plan=plan, seed=0) for free in (True, False))
+    trained, once = ({"way": way} for way in WAYS[:2])
+    assert float(bounded["spread"].sel(trained)) > 1.5 * float(free["spread"].sel(trained))
+    lost = [float(q["cosine"].sel(trained) - q["cosine"].sel(once)) for q in (free, bounded)]
+    assert lost[0] > 1.5 * lost[1] > 0
+
+
 def test_capacity_is_searched_in_each_way():
     setup = GREY.at(steps=300)
     options = {"criteria": ["mean"], "threshold": 0.97, "seed": 0}

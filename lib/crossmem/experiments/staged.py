@@ -45,23 +45,23 @@ def device_with_error(error, levels=0):
     return replace(paper, relaxation=more)
 
 
-def chip_for(setup, *, levels, scanned, seed):
+def chip_for(setup, *, levels=0, scanned=True, free=False, seed):
     """Crossbars of a setup, and the `WeightLimits` within which a memory for them trains.
 
     The limits are those of the fault map, -1 and 1 without faults or without a scan, and zero for
-    the masked weights of the setup.
+    the masked weights of the setup. With ``free`` there are none but the masks.
     """
     rng = generator(seed, "chip to program", setup.neurons)
     device = device_with_error(setup.programming_error or PAPER_ERROR, levels)
-    crossbars, limits = setup.fabricate(rng, device), []
-    for crossbar, masked in zip(crossbars, setup.masked_limits(seed), strict=True):
+    crossbars, masks, limits = setup.fabricate(rng, device), setup.masked_limits(seed), []
+    for crossbar, masked in zip(crossbars, masks, strict=True):
         unknown = FaultMap.without_faults(crossbar.shape, device.g_max)
         chip = (crossbar.characterize() if scanned else unknown).weight_limits()
         limits.append(WeightLimits(chip.clip(masked.low), chip.clip(masked.high)))
-    return crossbars, limits
+    return crossbars, masks if free else limits
 
 
-def staged_quality(setup, *, levels=0, scanned=True, plan=None, seed):
+def staged_quality(setup, *, levels=0, scanned=True, free=False, plan=None, seed):
     """Recall of a given number of patterns in each of the `WAYS`, and what programming took.
 
     Parameters
@@ -73,23 +73,32 @@ def staged_quality(setup, *, levels=0, scanned=True, plan=None, seed):
         Conductances that a target can have; 0 for any.
     scanned : bool
         Whether the training knows the stuck devices. Otherwise they are found while programming.
+    free : bool
+        Train free weights, which are scaled into the range of the chip afterwards, as published,
+        rather than within the limits of the chip.
     plan : StagePlan, optional
     """
-    crossbars, limits = chip_for(setup, levels=levels, scanned=scanned, seed=seed)
+    crossbars, limits = chip_for(setup, levels=levels, scanned=scanned, free=free, seed=seed)
     stored = setup.stored(seed)
     memory = setup.memory(seed).fit(stored, limits=limits)
     networks = {"trained": memory.network_}
     for way in WAYS[1:]:
         networks[way] = _written(memory, stored, copy.deepcopy(crossbars), way, plan, seed)
-    found = [setup_quality(setup, network, stored, seed) for network in networks.values()]
-    record = networks["in stages"].record
-    return xr.concat(found, xr.Variable("way", list(WAYS))).assign(_counts(record))
+    found = []
+    for network in networks.values():
+        spread = np.concatenate([layer.weights.ravel() for layer in network.layers]).std()
+        spread = quantity(spread, "G_max", "standard deviation of the weights")
+        found.append(setup_quality(setup, network, stored, seed).assign(spread=spread))
+    counts = _counts(networks["in stages"].record)
+    return xr.concat(found, xr.Variable("way", list(WAYS))).assign(counts)
 
 
-def staged_capacity(setup, *, way, levels=0, scanned=True, threshold=0.99, criteria=CRITERIA, seed):
+def staged_capacity(
+    setup, *, way, levels=0, scanned=True, free=False, threshold=0.99, criteria=CRITERIA, seed
+):
     """Capacity in one of the `WAYS`; parameters as in `staged_quality` and `storage_capacity`."""
     check_choice(way, "way", WAYS)
-    crossbars, limits = chip_for(setup, levels=levels, scanned=scanned, seed=seed)
+    crossbars, limits = chip_for(setup, levels=levels, scanned=scanned, free=free, seed=seed)
 
     def deploy(memory, stored):
         return _written(memory, stored, copy.deepcopy(crossbars), way, None, seed)

@@ -8,7 +8,7 @@ from crossmem.networks.network import Layer, Network, as_network
 from crossmem.patterns import check_patterns
 
 # Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
-# experiment at N = 64 and 144. As trained, memories hold most with about 6 (squared and cubic loss).
+# experiment at N = 64 and 144. As trained, memories hold most with about 6 (logistic loss aside).
 # Written onto a chip they hold most with about 3 at once and with 4 to 5 in stages, since a smaller
 # gain makes larger weights of the same fields. The logistic loss has no plateau and used more.
 READOUT_GAIN = {"squared": 4.0, "cubic": 4.0, "logistic": 8.0}

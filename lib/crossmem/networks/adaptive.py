@@ -53,7 +53,8 @@ class AdaptiveMemory(AssociativeMemory):
         shows all of the clean patterns, as published, and a tenth of noisy ones.
     gain : float
         How far the fields of a layer with bounded weights can reach: its read-out gain times
-        sqrt(n_in). None takes `base.READOUT_GAIN`. It means nothing for free weights.
+        sqrt(n_in) for weights in [-1, 1], see `base.readout_gain`. None takes the library's. It
+        means nothing for free weights.
     seed : int
         Initial weights and training noise.
 

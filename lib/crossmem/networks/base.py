@@ -7,10 +7,11 @@ from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import Layer, Network, as_network
 from crossmem.patterns import check_patterns
 
-# Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
-# experiment at N = 64 and 144. As trained, memories hold most with about 6 (logistic loss aside).
-# Written onto a chip they hold most with about 3 at once and with 4 to 5 in stages, since a smaller
-# gain makes larger weights of the same fields. The logistic loss has no plateau and used more.
+# How far the fields of a layer with bounded weights can reach: its read-out gain times sqrt(n_in),
+# for weights in [-1, 1]. Chosen by experiment at N = 64 and 144. As trained, memories hold most
+# with about 6 (logistic loss aside). Written onto a chip they hold most with about 3 at once and
+# with 4 to 5 in stages, since a smaller gain makes larger weights of the same fields. The logistic
+# loss has no plateau and used more.
 READOUT_GAIN = {"squared": 4.0, "cubic": 4.0, "logistic": 8.0}
 
 
@@ -119,10 +120,16 @@ def is_free(limits):
 def readout_gain(limits, loss, reach=None):
     """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh.
 
-    The ``reach`` is the gain times sqrt(n_in), by default that of `READOUT_GAIN`.
+    The ``reach``, by default that of `READOUT_GAIN`, is the gain times sqrt(n_in) of weights in
+    [-1, 1]. Where faults or masks narrow the intervals, the gain is such that weights drawn
+    uniformly from them, whose squares are (low² + low high + high²) / 3 on average, make fields
+    as large.
     """
-    reach = READOUT_GAIN[loss] if reach is None else reach
-    return 1.0 if is_free(limits) else reach / limits.shape[1] ** 0.5
+    if is_free(limits):
+        return 1.0
+    low, high = limits.low, limits.high
+    squares = (low * low + low * high + high * high).sum(axis=1).mean()
+    return float((READOUT_GAIN[loss] if reach is None else reach) / np.sqrt(squares))
 
 
 def normalised_layer(effective, gain, limits):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel, WriteResult
@@ -352,6 +353,9 @@ def test_bad_arguments(memory, patterns):
             (HebbianMemory().fit(patterns), patterns, wrong, rng),
             "memory is a HebbianMemory, which cannot be trained",
         ),
+        (NotFittedError, (AdaptiveMemory(), patterns, chips(memory), rng), "not fitted"),
     ):
         with pytest.raises(error, match=message):
             program_in_stages(*arguments)
+    with pytest.raises(TypeError, match=r"plan is \(0.5, 1.0\), but must be a StagePlan"):
+        program_in_stages(memory, patterns, chips(memory), rng, plan=(0.5, 1.0))

@@ -7,13 +7,6 @@ from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import Layer, Network, as_network
 from crossmem.patterns import check_patterns
 
-# How far the fields of a layer with bounded weights can reach: its read-out gain times sqrt(n_in),
-# for weights in [-1, 1]. Chosen by experiment at N = 64 and 144. As trained, memories hold most
-# with about 6 (logistic loss aside). Written onto a chip they hold most with about 3 at once and
-# with 4 to 5 in stages, since a smaller gain makes larger weights of the same fields. The logistic
-# loss has no plateau and used more.
-READOUT_GAIN = {"squared": 4.0, "cubic": 4.0, "logistic": 8.0}
-
 
 class AssociativeMemory(BaseEstimator):
     """A memory that `fit` turns into a `Network`; each learning rule is a subclass.
@@ -117,19 +110,18 @@ def is_free(limits):
     return False
 
 
-def readout_gain(limits, loss, reach=None):
+def readout_gain(limits, reach):
     """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh.
 
-    The ``reach``, by default that of `READOUT_GAIN`, is the gain times sqrt(n_in) of weights in
-    [-1, 1]. Where faults or masks narrow the intervals, the gain is such that weights drawn
-    uniformly from them, whose squares are (low² + low high + high²) / 3 on average, make fields
-    as large.
+    The ``reach`` is the gain times sqrt(n_in) of weights in [-1, 1]. Where faults or masks narrow
+    the intervals, the gain is such that weights drawn uniformly from them, whose squares are
+    (low² + low high + high²) / 3 on average, make fields as large.
     """
     if is_free(limits):
         return 1.0
     low, high = limits.low, limits.high
     squares = (low * low + low * high + high * high).sum(axis=1).mean()
-    return float((READOUT_GAIN[loss] if reach is None else reach) / np.sqrt(squares))
+    return float(reach / np.sqrt(squares))
 
 
 def normalised_layer(effective, gain, limits):

@@ -68,7 +68,7 @@ def staged_quality(setup, *, levels=0, scanned=True, free=False, plan=None, seed
     ----------
     setup : Setup
         Its ``programming_error`` is that of `device_with_error`, the paper's if it is 0; its stuck
-        devices are those of the chip, and its masked weights are not used.
+        devices are those of the chip, and its masked weights stay zero.
     levels : int
         Conductances that a target can have; 0 for any.
     scanned : bool

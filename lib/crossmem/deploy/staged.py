@@ -1,4 +1,14 @@
-"""Program a chip in stages: write a share, read it back, train the rest around what was read."""
+"""Program a chip in stages: write a share, read it back, train the rest around what was read.
+
+Each stage writes a share of the pairs by write-and-verify and reads them back. They are held at
+the weights that were read, as pairs are whose two devices are stuck: their `WeightLimits` are a
+single point. The other weights are trained further within their limits, and the next share is
+written. Rounds of polishing open some working pairs again, train them and write them again.
+
+A device that took all pulses and still misses its target by more than the tolerance is found
+stuck. It enters the `FaultMap` of its crossbar, and the pair is trained again within what its
+partner can reach.
+"""
 
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -114,14 +124,7 @@ class StagedNetwork(Network):
 def program_in_stages(memory, patterns, crossbars, rng, *, plan=None, path=None):
     """Write a memory onto crossbars share by share, each trained around what was written before.
 
-    Each stage writes a share of the pairs by write-and-verify and reads them back. They are held at
-    the weights that were read, as pairs are whose two devices are stuck: their `WeightLimits` are a
-    single point. The other weights are trained further within their limits, and the next share is
-    written. Rounds of polishing open some working pairs again, train them and write them again.
-
-    A device that took all pulses and still misses its target by more than the tolerance is found
-    stuck. It enters the `FaultMap` of its crossbar, and the pair is trained again within what its
-    partner can reach. The chip needs no scan before, but it knows the faults of one.
+    Needs no scan of the chip, but uses the faults that one found.
 
     Parameters
     ----------
@@ -152,18 +155,8 @@ def program_in_stages(memory, patterns, crossbars, rng, *, plan=None, path=None)
         If the memory is no fitted AdaptiveMemory, the crossbars or patterns do not match it, the
         network is on a chip with peripherals, or the file belongs to another programming.
     """
-    if not isinstance(memory, AdaptiveMemory):
-        raise TypeError(
-            f"memory is a {type(memory).__name__}, which cannot be trained around what was "
-            "written: fit an AdaptiveMemory, or use program"
-        )
-    network, plan = as_network(memory), StagePlan() if plan is None else plan
-    if not isinstance(plan, StagePlan):
-        raise TypeError(f"plan is {plan!r}, but must be a StagePlan; pass StagePlan(steps=200).")
-    network.check_plain()
-    paired(network, crossbars)
-    network.check_states(patterns, stored=True)
-    patterns, _ = memory.check_input(patterns, None)
+    plan = StagePlan() if plan is None else plan
+    network, patterns = _checked(memory, patterns, crossbars, plan)
     seed = int(check_rng(rng).integers(2**63))
     chip = _StagedChip(memory, patterns, crossbars, plan, seed)
     progress = Progress(chip.signature(), path)
@@ -175,6 +168,22 @@ def program_in_stages(memory, patterns, crossbars, rng, *, plan=None, path=None)
     return StagedNetwork(
         written.layers, written.activation, written.unroll, StageRecord(tuple(done))
     )
+
+
+def _checked(memory, patterns, crossbars, plan):
+    """The network of the memory, and the patterns in single precision."""
+    if not isinstance(memory, AdaptiveMemory):
+        raise TypeError(
+            f"memory is a {type(memory).__name__}, which cannot be trained around what was "
+            "written: fit an AdaptiveMemory, or use program"
+        )
+    if not isinstance(plan, StagePlan):
+        raise TypeError(f"plan is {plan!r}, but must be a StagePlan; pass StagePlan(steps=200).")
+    network = as_network(memory)
+    network.check_plain()
+    paired(network, crossbars)
+    network.check_states(patterns, stored=True)
+    return network, memory.check_input(patterns, None)[0]
 
 
 class _StagedChip:

@@ -4,6 +4,7 @@ from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap, WeightLimits
 from crossmem.deploy.programming import program
+from crossmem.deploy.staged import program_in_stages
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
 from crossmem.networks.eqprop import ResistiveNetworkClassifier
 from crossmem.networks.network import Layer, Network
@@ -34,4 +35,5 @@ __all__ = [
     "load_patterns",
     "one_of_each",
     "program",
+    "program_in_stages",
 ]

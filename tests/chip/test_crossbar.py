@@ -222,3 +222,33 @@ def test_bad_inputs_of_a_product(rng):
 def test_a_size_is_an_integer(rng):
     with pytest.raises(TypeError, match="n_in is 2.5"):
         Crossbar.fabricate(4, 2.5, rng=rng)
+
+
+def test_devices_that_are_left_out_of_a_write_stay(rng):
+    crossbar = Crossbar.fabricate(12, 9, rng=rng)
+    crossbar.write_level(70.0)
+    before, where = crossbar.conductance, rng.random((12, 9, 2)) < 0.3
+    written = crossbar.write_level(120.0, rng, where)
+    np.testing.assert_array_equal(crossbar.conductance[~where], before[~where])
+    np.testing.assert_array_equal(written.target, np.where(where, 120.0, before))
+    assert not written.pulses[~where].any() and written.pulses[where].all()
+    np.testing.assert_allclose(crossbar.conductance[where], 120.0, atol=20)
+    assert before[where].max() < 90 and written.conductance is crossbar.conductance
+
+
+def test_weights_are_written_to_the_levels_of_the_devices(rng):
+    """Four levels from 0 to 150 µS; a stuck device keeps its own conductance as its target."""
+    crossbar = Crossbar.fabricate(40, 40, stuck_on=0.1, rng=rng, device=DeviceModel(levels=4))
+    known = crossbar.characterize()
+    weights = rng.uniform(-1, 1, (40, 40))
+    targets = crossbar.targets(weights)
+    assert set(targets[~known.stuck]) == {0.0, 50.0, 100.0, 150.0}
+    np.testing.assert_array_equal(targets[known.stuck], known.stuck_conductance[known.stuck])
+    untouched = ~known.stuck.any(axis=-1)
+    missed = (targets[..., 0] - targets[..., 1]) / 150 - weights
+    assert np.abs(missed[untouched]).max() <= 1 / 6 + 1e-9
+
+
+def test_a_chip_without_faults_reaches_every_weight(rng):
+    limits = Crossbar.fabricate(30, 20, rng=rng).characterize().weight_limits()
+    assert (limits.low == -1).all() and (limits.high == 1).all()

@@ -167,3 +167,14 @@ def test_bad_device_input(rng):
 def test_pulses_are_whole():
     with pytest.raises(TypeError, match="max_pulses is 2.5"):
         DeviceModel(max_pulses=2.5)
+
+
+def test_levels_are_evenly_spaced():
+    device = DeviceModel(levels=4)
+    np.testing.assert_array_equal(device.nearest_level([0, 24, 26, 99, 149]), [0, 0, 50, 100, 150])
+    assert DeviceModel().nearest_level(24.3) == 24.3
+
+
+def test_one_level_is_none():
+    with pytest.raises(ValueError, match="levels is 1, but a device needs 2 or more"):
+        DeviceModel(levels=1)

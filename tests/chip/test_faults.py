@@ -100,3 +100,23 @@ def test_interval_of_each_kind_of_pair(plus, minus, interval):
 def test_a_mask_needs_a_generator():
     with pytest.raises(TypeError, match="rng is None, but it must be a numpy Generator"):
         WeightLimits.masked((4, 4), 0.5, None)
+
+
+def test_a_map_without_faults_leaves_every_weight():
+    empty = FaultMap.without_faults((3, 4), 150.0)
+    limits = empty.weight_limits()
+    assert (limits.low == -1).all() and (limits.high == 1).all() and limits.shape == (3, 4)
+    assert not empty.stuck.any() and (empty.reads, empty.writes) == (0, 0)
+
+
+def test_further_faults_enter_a_map():
+    found, measured = np.zeros((2, 1, 2), dtype=bool), np.full((2, 1, 2), 80.0)
+    found[0, 0, 0] = found[1, 0, 1] = True
+    measured[1, 0, 1] = -0.3
+    known = FaultMap.without_faults((2, 1), 150.0).with_stuck(found, measured)
+    # G+ stuck at 80 leaves [80 - 150, 80] / 150, G- stuck at 0 leaves [0, 1].
+    limits = known.weight_limits()
+    np.testing.assert_allclose(limits.low, [[-70 / 150], [0.0]])
+    np.testing.assert_allclose(limits.high, [[80 / 150], [1.0]])
+    assert known.stuck_on.sum() == known.stuck_off.sum() == 1
+    np.testing.assert_array_equal(known.stuck, found)

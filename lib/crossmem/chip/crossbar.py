@@ -12,7 +12,7 @@ from crossmem.checks import (
     check_shape,
     check_within,
 )
-from crossmem.chip.devices import DeviceModel
+from crossmem.chip.devices import DeviceModel, WriteResult
 from crossmem.chip.faults import FaultMap
 
 
@@ -82,16 +82,24 @@ class Crossbar:
         """One noisy read of each device, in µS, shape (n_out, n_in, 2)."""
         return self.device.read(self.conductance, self._rng)
 
-    def write_level(self, target, rng=None):
+    def write_level(self, target, rng=None, where=True):
         """Write and verify devices, all to one conductance or each to its own.
 
-        ``target`` in µS broadcasts to (n_out, n_in, 2). ``rng`` draws the programming errors; by
-        default it is the generator of the crossbar. Returns a `WriteResult`.
+        ``target`` in µS and the boolean ``where`` broadcast to (n_out, n_in, 2). Devices that
+        ``where`` leaves out keep their conductance, have it as their target, and take no pulse.
+        ``rng`` draws the programming errors; by default it is the generator of the crossbar.
+        Returns a `WriteResult`.
         """
         rng = self._rng if rng is None else check_rng(rng)
-        written = self.device.write_and_verify(target, self.conductance, rng, stuck=self.stuck)
-        self.conductance = written.conductance
-        return written
+        where = np.broadcast_to(where, self.conductance.shape)
+        target = np.where(where, target, self.conductance)
+        conductance, pulses = self.conductance.copy(), np.zeros(where.shape, dtype=int)
+        written = self.device.write_and_verify(
+            target[where], conductance[where], rng, stuck=self.stuck[where]
+        )
+        conductance[where], pulses[where] = written.conductance, written.pulses
+        self.conductance = conductance
+        return WriteResult(target, conductance, pulses)
 
     def characterize(self):
         """Find the stuck devices by writing and reading, as the paper's fault scan does.
@@ -159,6 +167,8 @@ class Crossbar:
         if self.faults is not None:
             stuck, known = self.faults.stuck, self.faults.stuck_conductance
             targets = np.where(stuck[..., ::-1], known[..., ::-1] + signed, targets)
+        targets = self.device.nearest_level(np.clip(targets, 0.0, self.device.g_max))
+        if self.faults is not None:
             # The target of a stuck device is its own conductance, so that it gets no pulses.
-            targets = np.where(stuck, known, targets)
-        return np.clip(targets, 0.0, self.device.g_max)
+            targets = np.where(stuck, np.clip(known, 0.0, self.device.g_max), targets)
+        return targets

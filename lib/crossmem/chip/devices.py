@@ -39,6 +39,7 @@ class DeviceModel:
     """
 
     g_max: float = 150.0  # µS, upper end of the weight range; paper, Methods
+    levels: int = 0  # conductances that a target can have, evenly from 0 to g_max; 0 for any
     headroom: float = 10.0  # µS by which an over-SET can exceed g_max; assumed
     read_voltage: float = 0.2  # V; paper, Methods
     read_noise: float = 1.0  # µS, standard deviation of one read; assumed (1.7 ADC steps of 8 bits)
@@ -63,8 +64,17 @@ class DeviceModel:
         divisors = ("g_max", "read_voltage", "quiet", "walk_onset", "drift_onset")
         check_constants(self, positive=(*divisors, "set_gain", "reset_gain"))
         check_count(self.max_pulses, "max_pulses")
+        if check_count(self.levels, "levels", least=0) == 1:
+            raise ValueError("levels is 1, but a device needs 2 or more; give 0 for any level.")
         for name in ("stuck_threshold", "tolerance"):
             check_below(self, name, "g_max", share=0.5)
+
+    def nearest_level(self, target):
+        """The conductances in µS that a write aims at for targets of any shape in [0, g_max]."""
+        if not self.levels:
+            return target
+        step = self.g_max / (self.levels - 1)
+        return step * np.round(np.asarray(target) / step)
 
     def read(self, conductance, rng):
         """One noisy read of conductances of any shape at the read voltage, in µS, maybe below 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,10 +95,27 @@ class FaultMap:
     writes: int  # pulses of it, over all devices
     g_max: float  # µS, upper end of the weight range
 
+    @classmethod
+    def without_faults(cls, shape, g_max):
+        """The map of a chip (n_out, n_in) on which no fault is known and nothing was scanned."""
+        none = np.zeros((*shape, 2), dtype=bool)
+        return cls(none, none.copy(), np.full(none.shape, np.nan), 0, 0, g_max)
+
     @property
     def stuck(self):
         """Boolean array (n_out, n_in, 2): true for every stuck device."""
         return self.stuck_off | self.stuck_on
+
+    def with_stuck(self, found, measured):
+        """The map with further stuck devices.
+
+        ``found``, boolean, and their ``measured`` conductances in µS have the shape (n_out, n_in,
+        2). A device above half of G_max is stuck on, any other stuck off.
+        """
+        on = found & (measured > self.g_max / 2)
+        known = np.where(found, np.clip(measured, 0.0, self.g_max), self.stuck_conductance)
+        off, on = self.stuck_off | (found & ~on), self.stuck_on | on
+        return replace(self, stuck_off=off, stuck_on=on, stuck_conductance=known)
 
     def weight_limits(self):
         """The interval of weights, in units of G_max, that each pair can still represent.

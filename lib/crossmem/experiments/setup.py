@@ -49,6 +49,7 @@ class Training:
     unroll: int = 1
     loss: str | None = None
     batch: float | None = None
+    gain: float | None = None
 
     def __post_init__(self):
         if isinstance(self.cue_noise, list | np.ndarray):  # as parameter files have it
@@ -203,7 +204,7 @@ class Setup:
         rng = generator(seed, "faults", shapes[0][1])
         return [WeightLimits.masked(shape, self.masked_fraction, rng) for shape in shapes]
 
-    def fabricate(self, rng):
-        """Crossbars for the layers, with faults at random."""
-        rates = {"stuck_off": self.stuck_off, "stuck_on": self.stuck_on}
-        return [Crossbar.fabricate(*shape, **rates, rng=rng) for shape in self.shapes()]
+    def fabricate(self, rng, device=None):
+        """Crossbars for the layers, with faults at random, of the paper's devices by default."""
+        own = {"stuck_off": self.stuck_off, "stuck_on": self.stuck_on, "device": device}
+        return [Crossbar.fabricate(*shape, **own, rng=rng) for shape in self.shapes()]

@@ -20,6 +20,12 @@ from crossmem.storage import to_json
 # Largest change of a local field in one step of Adam: on clean cues, on noisy ones, and for binary
 # patterns on noisy ones through several updates. Chosen by trial.
 FIELD_STEP, NOISY_FIELD_STEP, UNROLLED_FIELD_STEP = 0.6, 1.2, 2.1
+# How far the fields of a layer with bounded weights can reach, see `readout_gain`. Chosen by
+# experiment at N = 64 and 144. A smaller gain makes larger weights of the same fields, which lose
+# less to programming errors and faults: on clean cues 3 recalls more than 4 on a half-broken chip.
+# On noisy cues memories hold most with about 6 as trained, with 4 to 5 programmed in stages, and
+# with 3 to 4 programmed at once. The logistic loss has no plateau and used more.
+CLEAN_GAIN, NOISY_GAIN, LOGISTIC_GAIN = 3.0, 4.0, 8.0
 LEAST_BATCH = 48  # patterns: a step costs little more for them, since it passes over all weights
 
 
@@ -51,6 +57,10 @@ class AdaptiveMemory(AssociativeMemory):
     batch : float
         Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
+    gain : float
+        How far the fields of a layer with bounded weights can reach: its read-out gain times
+        sqrt(n_in) for weights in [-1, 1], see `base.readout_gain`. None takes 3 for clean cues, 4
+        for noisy ones, and 8 for the logistic loss. It means nothing for free weights.
     seed : int
         Initial weights and training noise.
 
@@ -73,12 +83,13 @@ class AdaptiveMemory(AssociativeMemory):
         tolerance=1e-8,
         loss=None,
         batch=None,
+        gain=None,
         seed=0,
     ):
         self.hidden, self.activation, self.unroll = hidden, activation, unroll
         self.cue_noise, self.batch, self.seed = cue_noise, batch, seed
         self.optimizer, self.learning_rate, self.loss = optimizer, learning_rate, loss
-        self.steps, self.tolerance = steps, tolerance
+        self.steps, self.tolerance, self.gain = steps, tolerance, gain
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
@@ -111,6 +122,12 @@ class AdaptiveMemory(AssociativeMemory):
             unroll=self.unroll,
         )
 
+    def gains(self, limits):
+        """Read-out gain of each layer within a list of WeightLimits."""
+        known = NOISY_GAIN if any(self.noise_levels()) else CLEAN_GAIN
+        known = LOGISTIC_GAIN if self.recipe(limits).loss == "logistic" else known
+        return [readout_gain(limit, known if self.gain is None else self.gain) for limit in limits]
+
     def patterns_per_step(self, patterns):
         """How many of that many patterns a training step shows."""
         share = self.batch or (0.1 if any(self.noise_levels()) else 1.0)
@@ -132,6 +149,8 @@ class AdaptiveMemory(AssociativeMemory):
         if self.batch is not None:
             check_positive(self.batch, "batch", 0.1)
             check_rate(self.batch, "batch")
+        if self.gain is not None:
+            check_positive(self.gain, "gain", 4.5)
         if self.loss == "logistic" and self.activation == "tanh":
             raise ValueError(
                 "loss='logistic' counts signs alone: give loss='squared' for activation='tanh'"
@@ -201,23 +220,26 @@ def _learn_batch(memories, patterns, limits):
     ]
     start = [np.stack(layer) for layer in zip(*start, strict=True)]
     trained = descend(memories, patterns, start, limits, rngs)
-    loss, learned = memories[0].recipe(limits[0]).loss, []
+    learned = []
     for r, memory in enumerate(memories):
         memory.loss_, memory.steps_ = float(trained.losses[r]), int(trained.steps[r])
-        parts = zip(trained.weights, limits[r], strict=True)
-        learned.append([normalised_layer(w[r], readout_gain(own, loss), own) for w, own in parts])
+        parts = zip(trained.weights, memory.gains(limits[r]), limits[r], strict=True)
+        learned.append([normalised_layer(w[r], gain, own) for w, gain, own in parts])
     return learned
 
 
-def descend(memories, patterns, weights, limits, rngs):
+def descend(memories, patterns, weights, limits, rngs, gains=None):
     """Train the effective weights (gain times weight) of R memories that differ in their seed.
 
     Each stores its own of the patterns (R, P, N) within its own list of WeightLimits; its generator
-    draws cues and batches. Every layer starts from an array (R, n_out, n_in) of ``weights``.
+    draws cues and batches. Every layer starts from an array (R, n_out, n_in) of ``weights``. The
+    ``gains`` of the layers, a list for each memory, are by default those of `AdaptiveMemory.gains`.
     """
     first, count, shown = memories[0], patterns.shape[1], itertools.count()
     recipe, size = first.recipe(limits[0]), first.patterns_per_step(count)
     batches = [shuffled_batches(count, size, rng) for rng in rngs]
+    gains = gains or [first.gains(own) for own in limits]
+    limits, gains = (zip(*own, strict=True) for own in (limits, gains))  # by layer
 
     def corrupt(targets, out):
         done = next(shown) / recipe.steps
@@ -227,16 +249,16 @@ def descend(memories, patterns, weights, limits, rngs):
     return train(
         patterns,
         weights,
-        limits=[_effective_bounds(layer, recipe.loss) for layer in zip(*limits, strict=True)],
+        limits=[_effective_bounds(*layer) for layer in zip(limits, gains, strict=True)],
         recipe=recipe,
         corrupt=corrupt if any(first.noise_levels()) else None,
         draw=(lambda: [next(own) for own in batches]) if size < count else None,
     )
 
 
-def _effective_bounds(limits, loss):
+def _effective_bounds(limits, gains):
     """Least and greatest effective weights (R, n_out, n_in) of one layer of R memories."""
-    gains = np.array([readout_gain(limit, loss) for limit in limits])[:, None, None]
+    gains = np.array(gains)[:, None, None]
     return gains * [limit.low for limit in limits], gains * [limit.high for limit in limits]
 
 

@@ -7,10 +7,6 @@ from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import Layer, Network, as_network
 from crossmem.patterns import check_patterns
 
-# Gain of a layer with bounded weights, times sqrt(n_in): how far its fields can reach. Chosen by
-# trying 1, 2, 4, 8 and 16 at N = 144. The logistic loss has no plateau and used more.
-READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
-
 
 class AssociativeMemory(BaseEstimator):
     """A memory that `fit` turns into a `Network`; each learning rule is a subclass.
@@ -104,9 +100,18 @@ def is_free(limits):
     return False
 
 
-def readout_gain(limits, loss):
-    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh."""
-    return 1.0 if is_free(limits) else READOUT_GAIN[loss] / limits.shape[1] ** 0.5
+def readout_gain(limits, reach):
+    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh.
+
+    The ``reach`` is the gain times sqrt(n_in) of weights in [-1, 1]. Where faults or masks narrow
+    the intervals, the gain is such that weights drawn uniformly from them, whose squares are
+    (low² + low high + high²) / 3 on average, make fields as large.
+    """
+    if is_free(limits):
+        return 1.0
+    low, high = limits.low, limits.high
+    squares = (low * low + low * high + high * high).sum(axis=1).mean()
+    return float(reach / np.sqrt(squares))
 
 
 def normalised_layer(effective, gain, limits):

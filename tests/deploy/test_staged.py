@@ -249,7 +249,8 @@ def test_the_network_can_be_kept(memory, patterns, tmp_path):
 def grey():
     """A grey memory near its capacity, its patterns and a function that scores a network."""
     stored = load_patterns("digits", size=8, binary=False)[::50]
-    memory = AdaptiveMemory(hidden=(32,), activation="tanh", cue_noise=0.3, unroll=2, steps=800)
+    own = {"activation": "tanh", "cue_noise": 0.3, "unroll": 2, "steps": 800, "gain": 4.0}
+    memory = AdaptiveMemory(hidden=(32,), **own)
     memory.fit(stored, limits=bounded((32, 64), (64, 32)))
 
     def score(network):

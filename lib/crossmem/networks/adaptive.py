@@ -20,12 +20,12 @@ from crossmem.storage import to_json
 # Largest change of a local field in one step of Adam: on clean cues, on noisy ones, and for binary
 # patterns on noisy ones through several updates. Chosen by trial.
 FIELD_STEP, NOISY_FIELD_STEP, UNROLLED_FIELD_STEP = 0.6, 1.2, 2.1
-# How far the fields of a layer with bounded weights can reach, see `readout_gain`. Chosen by
-# experiment at N = 64 and 144. A smaller gain makes larger weights of the same fields, which lose
-# less to programming errors and faults: on clean cues 3 recalls more than 4 on a half-broken chip.
-# On noisy cues memories hold most with about 6 as trained, with 4 to 5 programmed in stages, and
-# with 3 to 4 programmed at once. The logistic loss has no plateau and used more.
-CLEAN_GAIN, NOISY_GAIN, LOGISTIC_GAIN = 3.0, 4.0, 8.0
+# How far the fields of a layer with bounded weights can reach, see `readout_gain`. Chosen by trying
+# 1, 2, 4, 8 and 16 at N = 144. The logistic loss has no plateau and used more. A smaller gain makes
+# larger weights of the same fields, which lose less to programming errors and faults. On noisy cues
+# memories of 64 and 144 neurons hold most with about 6 as trained, with 4 to 5 programmed in
+# stages, and with 3 to 4 programmed at once.
+READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
 LEAST_BATCH = 48  # patterns: a step costs little more for them, since it passes over all weights
 
 
@@ -59,8 +59,7 @@ class AdaptiveMemory(AssociativeMemory):
         shows all of the clean patterns, as published, and a tenth of noisy ones.
     gain : float
         How far the fields of a layer with bounded weights can reach: its read-out gain times
-        sqrt(n_in) for weights in [-1, 1], see `base.readout_gain`. None takes 3 for clean cues, 4
-        for noisy ones, and 8 for the logistic loss. It means nothing for free weights.
+        sqrt(n_in). None takes 3, or 8 for the logistic loss. It means nothing for free weights.
     seed : int
         Initial weights and training noise.
 
@@ -124,9 +123,8 @@ class AdaptiveMemory(AssociativeMemory):
 
     def gains(self, limits):
         """Read-out gain of each layer within a list of WeightLimits."""
-        known = NOISY_GAIN if any(self.noise_levels()) else CLEAN_GAIN
-        known = LOGISTIC_GAIN if self.recipe(limits).loss == "logistic" else known
-        return [readout_gain(limit, known if self.gain is None else self.gain) for limit in limits]
+        reach = READOUT_GAIN[self.recipe(limits).loss] if self.gain is None else self.gain
+        return [readout_gain(limit, reach) for limit in limits]
 
     def patterns_per_step(self, patterns):
         """How many of that many patterns a training step shows."""

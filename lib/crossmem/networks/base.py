@@ -101,17 +101,8 @@ def is_free(limits):
 
 
 def readout_gain(limits, reach):
-    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh.
-
-    The ``reach`` is the gain times sqrt(n_in) of weights in [-1, 1]. Where faults or masks narrow
-    the intervals, the gain is such that weights drawn uniformly from them, whose squares are
-    (low² + low high + high²) / 3 on average, make fields as large.
-    """
-    if is_free(limits):
-        return 1.0
-    low, high = limits.low, limits.high
-    squares = (low * low + low * high + high * high).sum(axis=1).mean()
-    return float(reach / np.sqrt(squares))
+    """Gain of a layer: 1 for free weights; bounded ones need one that lets fields saturate tanh."""
+    return 1.0 if is_free(limits) else reach / limits.shape[1] ** 0.5
 
 
 def normalised_layer(effective, gain, limits):

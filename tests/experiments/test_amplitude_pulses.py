@@ -34,7 +34,7 @@ def test_metastable_switches_learn_with_a_pulse_that_is_met():
 
 
 def test_a_step_out_of_reach_is_named_and_its_loss_is_nan():
-    with pytest.raises(ValueError, match="10 V moves vteam by a step of 0.3"):
+    with pytest.raises(ValueError, match="10 V changes the devices by a step of 0.3"):
         pulse_of_step("vteam", 1e5, 0.3, 5e9)
     trial = AmplitudeTrial(device="vteam", step=0.3, epochs=2)
     assert np.isnan(float(least_loss(trial, seed=0)["least"]))

@@ -276,7 +276,7 @@ def test_every_loss_is_the_mean_before_its_update(iris):
         (
             dict(device="mms", update="pam", recipe=Recipe(frequency=1e12)),
             ValueError,
-            "no pulse changes the devices by a step of 0.03",
+            "no pulse of up to 10 V changes the devices by a step of 0.03",
         ),
     ],
 )

@@ -3,22 +3,21 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
 
 from crossmem.chip.memristors import make_device
+from crossmem.chip.pulse_size import pulse_size
 from crossmem.experiments.resistive_training import Trial
 from crossmem.networks.eqprop import FREQUENCIES
 
-LARGEST = 10.0  # V, amplitude of a pulse
 FIRST = 0.79e-3  # S, width of the first conductances of the public code
 
 
 @dataclass(frozen=True)
 class AmplitudeTrial(Trial):
-    """A trial whose pulses are modulated in amplitude, and whose step is met to rounding.
+    """A trial whose pulses are modulated in amplitude.
 
-    `Recipe` interpolates between pulses that lie a quarter apart. That is too coarse where the
-    effect of a pulse is as steep in its amplitude as that of a metastable switch.
+    All starts have the same pulse: it makes the step on devices whose conductances are spread as
+    those of the public code before training.
     """
 
     update: str = "pam"
@@ -33,32 +32,11 @@ class AmplitudeTrial(Trial):
 
 
 def pulse_of_step(device, r_off, step, frequency):
-    """Pulse in V s that moves a device by a step, a share of its conductance range.
+    """Pulse in V s that moves a device by a step, a share of its conductance range, in one period.
 
-    The change is the root mean square over both signs and over devices whose conductances are
-    spread as those of the public code before training.
-
-    Raises
-    ------
-    ValueError
-        If no amplitude of up to 10 V makes the step within a period of the frequency in Hz.
+    The change is that of one Euler step, over both signs and conductances uniform in `FIRST` above
+    1 / r_off. For the frequency in Hz and errors, see `pulse_size`.
     """
     model = make_device(device, r_off=r_off)
-    wanted = step * (1 / model.r_on - 1 / r_off)
-    lowest, largest = 1e-6 * LARGEST / frequency, LARGEST / frequency
-    if not change_by_pulse(model, largest, frequency) > wanted:
-        raise ValueError(
-            f"no pulse of up to {LARGEST:g} V moves {device} by a step of {step:g} of its range: "
-            "lower the step, or the frequency of the pulses"
-        )
-    return brentq(
-        lambda pulse: change_by_pulse(model, pulse, frequency) - wanted, lowest, largest, xtol=1e-18
-    )
-
-
-def change_by_pulse(model, pulse, frequency):
-    """Change of the conductance in S by a pulse in V s, as `pulse_of_step` means it."""
-    states = model.state(1 / model.r_off + FIRST * np.arange(0.05, 1, 0.1))
-    updates = pulse * np.array([[1.0], [-1.0]])
-    moved = model.conductance(model.write(states, updates, frequency, exact=False))
-    return np.sqrt(((moved - model.conductance(states)) ** 2).mean())
+    states = model.state(1 / r_off + FIRST * np.arange(0.05, 1, 0.1))
+    return pulse_size(model, states, step, frequency, exact=False)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
 from crossmem.chip.memristors import DEVICES, Imperfections, MemristorArray, make_device
+from crossmem.chip.pulse_size import pulse_size
 from crossmem.networks.clamps import Clamps, Diodes
 from crossmem.networks.resistive import ResistiveNetwork
 from crossmem.randomness import generator
@@ -189,20 +190,8 @@ def _gradients(network, potentials, errors, recipe, rng):
 
 def _pulse_of_step(arrays, recipe, frequency):
     """Pulse in V s that changes the devices by the step, in the root mean square of both signs."""
-    device = arrays[0].device
     states = np.quantile(np.concatenate([a.state.ravel() for a in arrays]), np.arange(0.05, 1, 0.1))
-    largest = 10 / frequency if frequency else 1e4  # V s: pulses of 10 V, or of hours at 1 V
-    pulses = largest * np.logspace(-20, 0, 201)[:, None, None] * [[1.0], [-1.0]]
-    before = device.conductance(states)
-    after = device.conductance(device.write(states, pulses, frequency, recipe.exact))
-    changes = np.sqrt(((after - before) ** 2).mean(axis=(1, 2)))
-    step = recipe.step * (1 / device.r_on - 1 / device.r_off)
-    if changes.max() < step:
-        raise ValueError(
-            f"no pulse changes the devices by a step of {recipe.step:g} of their range: "
-            "lower the step, or the frequency of the pulses"
-        )
-    return float(np.interp(step, changes, pulses[:, 0, 0]))
+    return pulse_size(arrays[0].device, states, recipe.step, frequency, exact=recipe.exact)
 
 
 class _Optimizer:

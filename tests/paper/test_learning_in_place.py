@@ -61,18 +61,20 @@ def test_reading_disturbs_most_devices_until_all_voltages_are_scaled():
     above = found["above"].sel(bias=1.0)
     assert (above.sel(scale=1.0) > 0.6).all()
     assert (found["above"].sel(bias=0.5, scale=1.0) > 0.6).all()  # no remedy by itself
-    assert (above.sel(scale=0.5) < 0.1).all() and (above.sel(scale=0.25) == 0).all()
-    moved = found["moved"].sel(bias=1.0)
-    assert (moved.sel(scale=0.25, device=["vteam", "yakopcic"]) == 0).all()
-    assert (moved.sel(scale=0.25, device="ion-drift") > 0).all()
+    assert (above.sel(scale=0.5) < 0.1).all() and (above.sel(scale=0.25) < 0.03).all()
+    left = found["moved"].sel(bias=1.0, hold=0.01)
+    left = left.sel(scale=0.25) / left.sel(scale=1.0)
+    assert (left.sel(device=["vteam", "yakopcic"]) < 0.01).all()
+    assert float(left.sel(device="ion-drift")) > 0.2  # no threshold: it falls with the voltage
     assert float(found["pairs_above"].sel(bias=1.0, scale=1.0, rows="bias").min()) > 0.9
 
 
 def test_models_differ_on_digits():
+    """Joglekar devices are level with the baseline, the other five are behind it."""
     accuracy = load("models")["test_accuracy"]
     assert accuracy.sizes == {"device": 7, "seed": 12}
     means = accuracy.mean("seed")
-    assert str(means["device"].values[int(means.argmax())]) == "linear"
+    assert set(means["device"].values[np.argsort(means.values)[-2:]]) == {"linear", "joglekar"}
     last = accuracy.sel(device="linear") - accuracy.isel(device=int(means.argmin()))
     assert float(mean_interval(last).low) > 0.01
     assert CLAIMS["ep-models"].ours == pytest.approx(100 * float(last.mean()), rel=1e-3)
@@ -80,8 +82,8 @@ def test_models_differ_on_digits():
 
 def test_a_ratio_of_ten_is_the_knee():
     mean = load("ratio")["test_accuracy"].mean("seed").sel(device="linear")
-    assert float(mean.sel(ratio=2.0)) < 0.7
-    assert float(mean.sel(ratio=10.0)) > 0.9
+    assert float(mean.sel(ratio=2.0)) < 0.85
+    assert float(mean.sel(ratio=1000.0) - mean.sel(ratio=10.0)) < 0.03
     assert (np.diff(mean.values) > -0.01).all()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from crossmem.experiments import in_place
 from crossmem.experiments.in_place import InPlace, fitted, samples, scores, trained, transferred
 
 SMALL = InPlace(data="iris", hidden=4, gain=4.0, epochs=3)
@@ -92,3 +93,16 @@ def test_lines_spoil_a_network_that_was_trained_without():
 def test_bad_conditions_are_refused(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+def test_images_of_mnist_are_flattened_and_scaled_by_their_grey_levels(monkeypatch):
+    images = np.zeros((20, 24, 24), dtype=np.float32)
+    images[::2, 3, 4] = 255
+    labels = np.arange(20) % 2
+    monkeypatch.setattr(in_place, "grey_images", lambda name: (images, labels, 255))
+    samples.cache_clear()
+    seen, answers, held, expected = InPlace(data="mnist", test_share=0.2).split(0)
+    samples.cache_clear()
+    assert seen.shape == (16, 576) and held.shape == (4, 576) and expected.sum() == 2
+    np.testing.assert_array_equal(seen[:, 3 * 24 + 4], np.where(answers == 0, 1, -1))
+    assert (np.delete(seen, 3 * 24 + 4, axis=1) == -1).all()

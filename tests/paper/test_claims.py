@@ -29,7 +29,7 @@ def capacity(name, **where):
 
 def test_datasets_say_where_they_come_from():
     paths = sorted(PAPER.glob("*.nc"))
-    assert {path.stem[:2] for path in paths} == {f"{number:02}" for number in (*range(9), 90)}
+    assert {path.stem[:2] for path in paths} == {f"{number:02}" for number in (*range(10), 90)}
     for path in paths:
         dataset = load(path)
         assert json.loads(dataset.attrs["parameters"])["scale"] == "paper"

@@ -146,7 +146,7 @@ def train(network, arrays, inputs, targets, *, recipe, frequency=None, epochs=50
         Mean over samples and outputs of half the squared error in V², before each update.
     """
     optimizer = _Optimizer(recipe.optimizer, recipe.decays)
-    pulse = recipe.pulse or _pulse_of_step(arrays, recipe, frequency)
+    pulse = recipe.pulse or pulse_of_step(arrays, recipe, frequency)
     samples, losses = len(inputs), np.zeros(epochs)
     batch = min(recipe.batch or samples, samples)
     for epoch in range(epochs):
@@ -188,7 +188,7 @@ def _gradients(network, potentials, errors, recipe, rng):
     return [gradient / divisor for gradient, divisor in zip(gradients, divisors, strict=True)]
 
 
-def _pulse_of_step(arrays, recipe, frequency):
+def pulse_of_step(arrays, recipe, frequency=None):
     """Pulse in V s that changes the devices by the step, in the root mean square of both signs."""
     states = np.quantile(np.concatenate([a.state.ravel() for a in arrays]), np.arange(0.05, 1, 0.1))
     return pulse_size(arrays[0].device, states, recipe.step, frequency, exact=recipe.exact)
@@ -255,6 +255,8 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
         Draws first conductances, batches, noise and imperfections.
     recipe : Recipe, "iris", "cancer" or None
         How to train; a name takes the published settings for these data and this device.
+    bias : float
+        Voltage in V of the bias lines, one at +bias and one at -bias.
 
     Attributes
     ----------
@@ -290,6 +292,7 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
         line_resistance=0.0,
         seed=0,
         recipe=None,
+        bias=1.0,
     ):
         self.hidden = hidden
         self.device = device
@@ -302,6 +305,7 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
         self.line_resistance = line_resistance
         self.seed = seed
         self.recipe = recipe
+        self.bias = bias
 
     def fit(self, X, y):
         """Train on features (n, F) and labels (n,).
@@ -328,7 +332,7 @@ class ResistiveNetworkClassifier(ClassifierMixin, BaseEstimator):
         self.arrays_ = [MemristorArray(device, g, recipe.imperfections, rng) for g in conductances]
         clamps = self.clamp if isinstance(self.clamp, Clamps | Diodes) else Clamps(self.clamp)
         self.network_, self.loss_curve_ = train(
-            ResistiveNetwork(conductances, clamps, self.gain, self.line_resistance),
+            ResistiveNetwork(conductances, clamps, self.gain, self.line_resistance, self.bias),
             self.arrays_,
             self._voltages(X),
             TARGET * (2 * np.eye(self.classes_.size)[codes] - 1),

@@ -2,7 +2,7 @@
 
 The networks of Döll, Müller and Ulmann 2025 (arXiv 2512.12428, "the paper"), after Kendall et al.
 2020 (arXiv 2006.01981), in SI units. Of chips this subject takes more than `WeightLimits`: its
-resistive lines are those of `crossmem.chip.circuit`.
+resistive lines are those of `crossmem.chip.ports`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from crossmem.checks import check_not_negative, check_positive, check_rng
-from crossmem.chip.circuit import CrossbarCircuit
+from crossmem.chip.ports import voltages_over_devices
 from crossmem.networks.clamps import Clamps, Diodes
 
 NEWTON_STEPS = 100  # clamps end in 1 to 8; diodes driven to tens of volts took up to 30
@@ -39,7 +39,7 @@ class ResistiveNetwork:
     gain : float
         Of the amplifiers.
     line_resistance : float
-        Resistance in Ω of each segment of word and bit lines, as in `CrossbarCircuit`.
+        Resistance in Ω of each segment of word and bit lines, as in `voltages_over_devices`.
     bias : float
         The bias lines are held at +bias and -bias, in V.
 
@@ -342,7 +342,7 @@ class _Crossbar:
     def __init__(self, conductance, ports, line_resistance):
         self.conductance, self.ports = conductance, ports
         self._over = (
-            _voltages_over_devices(conductance, line_resistance) if line_resistance else None
+            voltages_over_devices(conductance, line_resistance) if line_resistance else None
         )
 
     def admittance(self, live):
@@ -382,19 +382,6 @@ class _Crossbar:
 
     def _ends(self, potentials):
         return np.split(potentials[:, self.ports], [len(self.conductance)], axis=1)
-
-
-def _voltages_over_devices(conductance, line_resistance):
-    """Voltage (ports, rows, columns) over each device per volt at each port, the others at 0.
-
-    The bit lines are driven in the transposed layout, where both orders are reversed.
-    """
-    over = []
-    for matrix in (conductance, conductance.T[::-1, ::-1]):
-        circuit = CrossbarCircuit(1e6 * matrix, wire_resistance=line_resistance, read_limit=1.0)
-        word, bit = circuit.node_voltages(np.eye(len(matrix)))
-        over.append(word - bit)
-    return np.concatenate([over[0], -over[1][::-1, ::-1, ::-1].transpose(0, 2, 1)])
 
 
 def _pairs(currents):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossmem.chip.circuit import effective_pairs
-from crossmem.chip.converters import Peripherals
+from crossmem.chip.converters import Peripherals, quantize
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.deploy.analog import AnalogLayer, with_peripherals
@@ -83,6 +83,26 @@ def test_tiles_are_converted_apart_and_added():
     minus = np.array([1 / 3 - 1 / 3, 1 + 1 / 3])
     expected = plus - minus + [0.0, 0.25]
     np.testing.assert_allclose(tiled.field(np.array([[1.0, -1.0]])), [expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("inputs", "neurons", "tile"), [(1, 30, 8), (150, 70, 64), (65, 64, 64)])
+def test_codes_are_those_of_conversion_in_double_precision(rng, inputs, neurons, tile):
+    pairs, states = rng.random((neurons, neurons, 2)), rng.uniform(-1, 1, (inputs, neurons))
+    scale = 2.0  # some currents are beyond it
+    layer = layer_of(
+        pairs, np.zeros(neurons), 1.0, peripherals=Peripherals(6, 8), full_scale=scale, tile=tile
+    )
+    driven, expected, edge = quantize(states, 6, 1.0), 0.0, False
+    for first in range(0, neurons, tile):
+        rows = slice(first, first + tile)
+        currents = np.einsum("nj,ijk->nik", driven[:, rows], pairs[:, rows])
+        read = quantize(currents, 8, scale)
+        expected = expected + read[..., 0] - read[..., 1]
+        codes = (currents / scale + 1) * 255 / 2  # within rounding, half a code may go either way
+        edge = edge | (np.abs(codes % 1 - 0.5) < 1e-4).any(axis=2)
+    field = layer.field(states)
+    assert edge.mean() < 0.01
+    np.testing.assert_allclose(field[~edge], expected[~edge], atol=1e-4)
 
 
 def test_read_noise_adds_up_in_squares_over_devices_and_tiles(rng):

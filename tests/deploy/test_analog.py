@@ -268,3 +268,5 @@ def test_peripherals_must_belong_to_their_network(rng):
             with_peripherals(on_chip, given, Peripherals(), shown, rng)
     with pytest.raises(TypeError, match="rng is 3"):
         with_peripherals(on_chip, crossbars, Peripherals(), patterns, 3)
+    with pytest.raises(TypeError, match="peripherals is None"):
+        with_peripherals(on_chip, crossbars, None, patterns, rng)

@@ -259,6 +259,25 @@ def test_an_error_of_programming_and_a_swap_come_in_any_order(rng):
         assert off.std() == pytest.approx(5 / 150 * np.sqrt(1.5 - 0.5 / np.pi), rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.ones(8), r"signs of shape \(8,\) must have \(8, 1\)"),
+        (np.ones((7, 1)), r"signs of shape \(7, 1\) must have \(8, 1\)"),
+        (np.zeros((8, 1)), "signs hold values other than -1"),
+    ],
+)
+def test_signs_that_cannot_be(rng, given, message):
+    with pytest.raises(ValueError, match=message):
+        swap_columns(HebbianMemory().fit(signs(rng, 2, 8)), given)
+
+
+def test_signs_belong_to_a_square_layer_of_the_patterns(rng):
+    limits = WeightLimits(-np.ones((8, 8)), np.ones((8, 8)))
+    with pytest.raises(ValueError, match=r"limits of shape \(8, 8\) must have \(9, 9\)"):
+        best_signs(limits, signs(rng, 2, 9))
+
+
 # Corrected biases
 
 
@@ -283,3 +302,17 @@ def test_bias_correction_cancels_the_mean_field_of_the_offsets(rng):
     (corrected,) = with_bias_correction(chip, faults, patterns).layers
     assert np.abs(corrected.field(mean) - wanted).max() < 0.1 * offset
     assert_held(chip, before)
+
+
+def test_corrections_that_cannot_be(rng):
+    chip, faults, patterns = masked_chip(rng)
+    other = Crossbar.fabricate(23, 24, rng=rng).characterize()
+    with pytest.raises(ValueError, match=r"shape \(23, 24\) for .*\[\(24, 24\)\]"):
+        with_bias_correction(chip, other, patterns)
+    with pytest.raises(ValueError, match="23 elements.* 24 neurons"):
+        with_bias_correction(chip, faults, patterns[:, :23])
+    with pytest.raises(ValueError, match="other than -1"):
+        with_bias_correction(chip, faults, (patterns > 0).astype(float))
+    stack = AdaptiveMemory(hidden=(24,), steps=2).fit(patterns)
+    with pytest.raises(ValueError, match=r"\[\(24, 24\), \(24, 24\)\].* single layer"):
+        with_bias_correction(stack, faults, patterns)

@@ -111,6 +111,8 @@ def with_peripherals(memory, crossbars, peripherals, patterns, rng):
     """
     network = as_network(memory)
     check_rng(rng)
+    if not isinstance(peripherals, Peripherals):
+        raise TypeError(f"peripherals is {peripherals!r}; pass Peripherals(...).")
     network.check_plain()
     pairs = paired(network, crossbars, programmed=True)
     below, layers = network.check_states(patterns, stored=True), []

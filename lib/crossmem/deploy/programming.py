@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossmem.checks import check_not_negative, check_rng
+from crossmem.checks import check_not_negative, check_rng, check_shape
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import WeightLimits
 from crossmem.networks.network import as_network
+from crossmem.patterns import check_patterns
 
 
 def program(memory, crossbars, rng):
@@ -86,7 +87,9 @@ def best_signs(limits, patterns):
     faults fix, then agree better with Hebb's weights of the patterns (P, N): training can only move
     away from them by half a conductance.
     """
+    patterns = check_patterns(patterns)
     hebb = patterns.T @ patterns
+    check_shape(limits.low, hebb.shape, "limits", "pass those of a square layer of the patterns")
     np.fill_diagonal(hebb, 0.0)
     agreement = ((limits.low + limits.high) * hebb).sum(axis=1, keepdims=True)
     return np.where(agreement < 0, -1.0, 1.0)
@@ -100,17 +103,28 @@ def swap_limits(limits, signs):
 
 def swap_columns(memory, signs):
     """A single-layer network with the rows of its weights times ``signs``, ±1 in (N, 1)."""
-    network = as_network(memory)
-    return network.with_weights([signs * network.layers[0].weights])
+    network, signs = as_network(memory), np.asarray(signs)
+    weights, remedy = network.layers[0].weights, "pass what best_signs returned"
+    check_shape(signs, (len(weights), 1), "signs", remedy)
+    if not (np.abs(signs) == 1).all():
+        raise ValueError(f"signs hold values other than -1 and +1; {remedy}.")
+    return network.with_weights([signs * weights])
 
 
-def with_bias_correction(network, faults, patterns):
+def with_bias_correction(memory, faults, patterns):
     """A single-layer network whose biases cancel the mean field of the offsets of touched pairs.
 
     The `FaultMap` is that of its chip, on which the partner of a stuck device is off; the mean of
     the stored patterns (P, N) is what the neurons see on average.
     """
     stuck = np.where(faults.stuck, faults.stuck_conductance / faults.g_max, 0.0)
-    (layer,), offsets = network.layers, stuck[..., 0] - stuck[..., 1]
-    bias = layer.bias - layer.gain * offsets @ patterns.mean(axis=0)
+    network, offsets = as_network(memory), stuck[..., 0] - stuck[..., 1]
+    shapes = [layer.weights.shape for layer in network.layers]
+    if shapes != [offsets.shape]:
+        raise ValueError(
+            f"faults of shape {offsets.shape} for layers of shapes {shapes}: pass a single layer "
+            "and the map of its crossbar"
+        )
+    layer, mean = network.layers[0], network.check_states(patterns, stored=True).mean(axis=0)
+    bias = layer.bias - layer.gain * offsets @ mean
     return network.with_layers([replace(layer, bias=bias.astype(layer.weights.dtype))])

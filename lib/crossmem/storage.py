@@ -64,24 +64,25 @@ def save_dataset(dataset, path):
     write_atomically(path, bytes(content))
 
 
-def load_dataset(path):
+def load_dataset(path, *, renew="write it again"):
     """Read a netCDF file into memory; no lock is taken.
 
     A file that is absent or cannot be read is an OSError, one that is no netCDF file a ValueError.
+    `renew` is what these errors advise to get the file again.
     """
     path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         absent = isinstance(error, FileNotFoundError)
-        remedy = "run the notebook that writes it" if absent else "check its permissions"
+        remedy = f"check the name, or {renew}" if absent else "check its permissions"
         reason = f"cannot read {path} ({error.strerror or error}): {remedy}"
         raise OSError(error.errno, reason) from (None if absent else error)
     try:
         return xr.load_dataset(content, engine="h5netcdf")
     except Exception as error:
         raise ValueError(
-            f"{path} is damaged or no netCDF file ({error}): delete it and run its notebook again"
+            f"{path} is damaged or no netCDF file ({error}): delete it and {renew}"
         ) from error
 
 

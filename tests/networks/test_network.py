@@ -321,6 +321,19 @@ def test_a_file_without_a_whole_network_is_refused(rng, tmp_path, missing):
         Network.load(path)
 
 
+@pytest.mark.parametrize(
+    ("attrs", "named"),
+    [({"unroll": "two"}, "two"), ({"activation": "relu"}, "relu"), ({}, r"list of \[\]")],
+)
+def test_a_file_of_wrong_values_holds_no_network(tmp_path, attrs, named):
+    path = tmp_path / "network.nc"
+    EXCHANGE.save(path)
+    whole = load_dataset(path).assign_attrs(attrs)
+    save_dataset(whole if attrs else whole.drop_vars("weights_0"), path)
+    with pytest.raises(ValueError, match=f"network.nc .*{named}.* holds no network"):
+        Network.load(path)
+
+
 def test_files_that_cannot_be_read_are_told_from_damaged_ones(tmp_path):
     EXCHANGE.save(tmp_path / "network.nc")
     content = (tmp_path / "network.nc").read_bytes()
@@ -328,6 +341,12 @@ def test_files_that_cannot_be_read_are_told_from_damaged_ones(tmp_path):
     save_dataset(xr.Dataset({"cosine": 1.0}), tmp_path / "result.nc")
     with pytest.raises(FileNotFoundError, match="absent.nc"):
         Network.load(tmp_path / "absent.nc")
+    for name in ("half.nc", "absent.nc"):
+        with pytest.raises(
+            (ValueError, OSError), match=f"{name} .*save the network again"
+        ) as caught:
+            Network.load(tmp_path / name)
+        assert "notebook" not in str(caught.value)
     with pytest.raises(ValueError, match="half.nc is damaged"):
         Network.load(tmp_path / "half.nc")
     with pytest.raises(ValueError, match="holds no network"):
@@ -442,6 +461,11 @@ def test_scores_of_other_numbers_and_of_zeros_and_ones_are_refused(rng):
             some.score(patterns, patterns[:1])
         with pytest.raises(ValueError, match="other than -1 and .1"):
             some.score(patterns, (patterns > 0).astype(float))
+        for refused in (some.recall, lambda cues, some=some: some.score(cues, patterns)):
+            with pytest.raises(ValueError, match="cues hold only 0 and 1.*2 . cues - 1"):
+                refused(patterns > 0)
+        unknown = np.where(np.arange(6) < 2, 0, patterns)  # zero bits are cues, too
+        np.testing.assert_array_equal(some.recall(unknown).shape, patterns.shape)
         with pytest.raises(ValueError, match="5 elements.* 6 neurons"):
             some.score(patterns, patterns[:, :5])
     assert network(np.eye(2), activation="tanh").score([[0.5, 0.5]], [[1, 0]]) > 0.7

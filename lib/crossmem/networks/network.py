@@ -136,8 +136,9 @@ class Network:
     def recall(self, cues, *, iterations=10, update="synchronous", rng=None, trace=False):
         """Feed cues back until nothing moves, at most ``iterations`` times.
 
-        Cues of another width or outside [-1, 1], an unknown update, iterations that end between two
-        passes, and asynchronous updates of layers behind converters are a TypeError or ValueError.
+        Cues of another width or outside [-1, 1], or of 0 and 1 for sign neurons, an unknown update,
+        iterations that end between two passes, and asynchronous updates of layers behind converters
+        are a TypeError or ValueError.
 
         Parameters
         ----------
@@ -186,7 +187,7 @@ class Network:
     def score(self, cues, patterns, **recall_options):
         """Mean cosine similarity of the recalled cues with the patterns, arrays (n, N).
 
-        Options and errors are those of `recall`; patterns of 0 and 1 are refused by sign neurons.
+        Options and errors are those of `recall`; sign neurons refuse patterns other than ±1.
         """
         patterns = self.check_states(patterns, stored=True)
         recalled = self.recall(cues, **recall_options)
@@ -197,7 +198,13 @@ class Network:
 
     def check_states(self, states, *, stored=False):
         """Cues (n, N) of this network's width, within [-1, 1]; or patterns that it can return."""
-        states = check_patterns(states, binary=stored and self.activation == "sign")
+        signs = self.activation == "sign"
+        states = check_patterns(states, binary=stored and signs)
+        if signs and states.min() == 0 and states.any() and np.isin(states, (0, 1)).all():
+            raise ValueError(
+                "the cues hold only 0 and 1, but the neurons are -1 and +1; pass 2 * cues - 1, or "
+                "0 for the unknown bits alone"
+            )
         if states.shape[1] != self.neurons:
             raise ValueError(
                 f"patterns have {states.shape[1]} elements, but this network has {self.neurons} "
@@ -233,7 +240,7 @@ class Network:
 
         A file that holds no network is a ValueError; other errors are those of `load_dataset`.
         """
-        data = load_dataset(path)
+        data = load_dataset(path, renew="save the network again")
         count = sum(str(name).startswith("weights_") for name in data)
         try:
             layers = [
@@ -241,9 +248,10 @@ class Network:
                 for k in range(count)
             ]
             return cls(layers, str(data.attrs["activation"]), int(data.attrs["unroll"]))
-        except KeyError as missing:
+        except (KeyError, TypeError, ValueError) as error:
+            wrong = f"lacks {error} and" if isinstance(error, KeyError) else f"({error})"
             raise ValueError(
-                f"{path} lacks {missing} and holds no network: pass what Network.save wrote"
+                f"{path} {wrong} holds no network: pass what Network.save wrote"
             ) from None
 
 

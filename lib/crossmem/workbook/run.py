@@ -94,7 +94,7 @@ class Run:
 
     def open(self, name):
         """Open the dataset ``<name>.nc`` of this run."""
-        return load_dataset(self.output / f"{name}.nc")
+        return load_dataset(self.output / f"{name}.nc", renew="run its notebook")
 
     def figure(self, figure, name, *, alt):
         """Stamp a figure with the scale, write it as ``<name>.png``, close it, and show it.

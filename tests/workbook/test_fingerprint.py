@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -191,3 +192,16 @@ def test_what_a_worker_lacks_is_another_version():
             check_worker({**found, name: "other"})
     with pytest.raises(RuntimeError, match="another version of nowhere"):
         check_worker({**found, "nowhere.at.all": "any"})
+
+
+def test_a_module_edited_before_the_machinery_was_loaded_is_refused(tmp_path):
+    (tmp_path / "early.py").write_text("A = 1\n")
+    code = (
+        "import early, pathlib; pathlib.Path(early.__file__).write_text('A = 10\\n');"
+        "from crossmem.workbook.fingerprint import fingerprint; fingerprint(['early'])"
+    )
+    path = os.pathsep.join([str(tmp_path), str(LIBRARY.parent)])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "early has changed since it was imported" in done.stderr

@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import struct
 import sys
 import sysconfig
 from pathlib import Path
@@ -182,7 +183,23 @@ def _audit(event, arguments):
         _remember(arguments[0].co_filename)
 
 
+def _was_edited(module):
+    """Whether a module that was loaded before this one has been edited since.
+
+    Its compiled copy, which Python wrote as it loaded it, keeps time and size of the source.
+    """
+    cached = Path(getattr(module, "__cached__", None) or "")
+    # Python would not have renewed an older copy in a folder where it cannot write.
+    if sys.dont_write_bytecode or not (cached.is_file() and os.access(cached.parent, os.W_OK)):
+        return False
+    kind, *kept = struct.unpack("<4xIII", cached.read_bytes()[:16])
+    now = os.stat(module.__file__)
+    return kind == 0 and kept != [int(now.st_mtime) % 2**32, now.st_size % 2**32]
+
+
 sys.addaudithook(_audit)
 for _module in list(sys.modules.values()):
-    if isinstance(getattr(_module, "__file__", None), str):
-        _remember(_module.__file__)
+    if isinstance(_path := getattr(_module, "__file__", None), str):
+        _remember(_path)
+        if (_path := os.path.abspath(_path)) in _loaded and _was_edited(_module):
+            _loaded[_path] = "edited"  # what was loaded is not known any more

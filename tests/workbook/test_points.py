@@ -40,6 +40,22 @@ def test_a_damaged_point_is_computed_again(points, tmp_path, damage):
     assert evaluations(tmp_path) == 5
 
 
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        (1j, "'value' holds complex128"),
+        (b"text", "'value' holds bytes"),
+        (np.datetime64("2026-01-01", "ns"), "'value' holds datetime64"),
+        (None, "'value' holds Python objects"),
+        (xr.Variable((), 1.0, {"origin": {1}}), "attribute is {1}"),
+        (xr.Variable((), 1.0, {"origin": np.complex64(1j)}), "attribute is .*1j"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_by_name(held, named):
+    with pytest.raises(TypeError, match=named):
+        encode({"value": held}, 1.0)
+
+
 def test_a_changed_byte_is_never_read_as_a_value():
     content = encode({"value": xr.Variable("n", np.arange(5.0), {"units": "1"})}, 1.0)
     whole = decode(content)

@@ -11,13 +11,15 @@ import xarray as xr
 def encode(result, seconds):
     """Turn the results of one point, computed in `seconds`, into the bytes that are kept.
 
-    They are JSON, compressed with a checksum. A variable of Python objects is a TypeError: no
-    pickle is ever written.
+    They are JSON, compressed with a checksum. What JSON cannot hold, such as Python objects or
+    complex numbers, is a TypeError: no pickle is ever written.
     """
     dataset = result if isinstance(result, xr.Dataset) else xr.Dataset(result)
     for name, variable in dataset.variables.items():
-        if variable.dtype.hasobject:
-            raise TypeError(f"result {name!r} holds Python objects: return numbers or strings")
+        dtype = variable.dtype
+        if dtype.kind not in "biufU" or (dtype.kind == "f" and dtype.itemsize > 8):
+            held = "Python objects" if dtype.hasobject else dtype.name
+            raise TypeError(f"result {name!r} holds {held}: return real numbers or strings")
     content = dataset.assign_attrs(seconds=seconds).to_dict(data="array")
     return gzip.compress(json.dumps(content, default=_array_to_json).encode(), compresslevel=1)
 
@@ -47,6 +49,8 @@ def read(path):
 
 
 def _array_to_json(array):
+    if not isinstance(array, np.generic | np.ndarray) or array.dtype.kind not in "biufU":
+        raise TypeError(f"an attribute is {array!r}: give numbers, strings or lists of them")
     return {"dtype": array.dtype.str, "shape": array.shape, "values": array.ravel().tolist()}
 
 

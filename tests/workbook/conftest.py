@@ -92,6 +92,21 @@ def fails(neurons, folder="", pause=0.0):
     return {"value": neurons}
 
 
+class Refusal(Exception):
+    def __init__(self, cells, text):
+        super().__init__(f"{cells} cells {text}")
+
+
+def refuses(neurons):
+    if neurons == 8:
+        raise Refusal(neurons, "are missing")
+    return {"value": neurons}
+
+
+def twice(neurons):
+    return {"value": xr.DataArray(np.zeros(2), dims="neurons")}
+
+
 def threaded(seed):
     from threadpoolctl import threadpool_info
 

@@ -1,5 +1,6 @@
 """Sweeps on Dask: the same dataset as without, whatever happens to a worker."""
 
+import importlib
 import os
 import signal
 import threading
@@ -51,6 +52,15 @@ def test_a_client_is_an_executor_and_remembers_nothing(points, tmp_path, cluster
     assert len(marks(tmp_path)) == 4
     for again in found:
         xr.testing.assert_equal(again, sweep(points.noisy, workers=1, **options))
+
+
+def test_workers_find_a_module_beside_the_notebook(tmp_path, monkeypatch, cluster):
+    (tmp_path / "beside.py").write_text("def f(x):\n    return {'y': 2 * x}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    beside = importlib.import_module("beside")
+    with cluster.get_client() as client:
+        assert sweep(beside.f, over={"x": [1, 2]}, executor=client)["y"].values.tolist() == [2, 4]
 
 
 def test_a_failure_on_the_cluster_names_its_point_and_drops_the_others(points, tmp_path, cluster):

@@ -1,5 +1,6 @@
 """Sweeps: right values at the right labels, resumable, the same whatever the workers."""
 
+import functools
 import os
 import re
 import signal
@@ -235,9 +236,22 @@ def test_a_worker_that_dies_blames_no_point(points):
         sweep(points.dies, over={"neurons": [8, 16]}, workers=2)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_that_no_pickle_brings_back_is_told_in_words(points, workers):
+    with pytest.raises(RuntimeError, match="at neurons=8: .*Refusal: 8 cells are missing"):
+        sweep(points.refuses, over={"neurons": [8, 8.5]}, workers=workers)
+
+
+@pytest.mark.parametrize("wrong", [functools.partial(max, 8), dict])
+def test_what_is_no_function_is_refused(wrong):
+    with pytest.raises(TypeError, match=f"{re.escape(repr(wrong))} is no function"):
+        sweep(wrong, over={"neurons": [8]}, workers=1)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("twice", r"\['neurons'\] is in over and also a variable or dimension"),
         ("ragged", "neurons=3 differ in names, shapes or coordinates from those at neurons=2"),
         ("relabelled", "neurons=3 differ in names, shapes or coordinates from those at neurons=2"),
         ("pickled", "'value' holds Python objects"),

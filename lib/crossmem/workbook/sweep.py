@@ -148,6 +148,11 @@ def _check_grid(over):
 
 def _plan(function, setup, over, own):
     """Put each name where it belongs and build the setup of every point, before any point runs."""
+    if not inspect.isroutine(function) and not hasattr(function, "__wrapped__"):
+        raise TypeError(
+            f"{function!r} is no function: pass one that def has made, and what it is given at "
+            "every point by name"
+        )
     signature, name = inspect.signature(function), function.__qualname__
     if setup is not None and not hasattr(setup, "at"):
         raise TypeError(
@@ -209,6 +214,10 @@ def _collect(get, name, call):
 
 def _assemble(over, calls, results):
     first = results[0]
+    if both := over.keys() & {*first.variables, *first.sizes}:
+        raise ValueError(
+            f"{sorted(both)} is in over and also a variable or dimension of the results: rename one"
+        )
     dims = [{n: v.dims for n, v in point.variables.items()} for point in results]
     for call, point, own in zip(calls, results, dims, strict=True):
         same = own == dims[0] and point.sizes == first.sizes

@@ -66,7 +66,7 @@ def finished(pool, tasks):
         with threadpool_limits(limits=1):
             yield from tasks.items()
         return
-    folders = [folder for folder in sys.path if folder]
+    folders = [os.path.abspath(folder) for folder in sys.path]  # "" is the present one
     futures = {pool.submit(_unpack, bytes(dumps(tasks[i])), folders): i for i in reversed(tasks)}
     try:
         for future in concurrent.futures.as_completed(futures):
@@ -95,7 +95,15 @@ def _unpack(content, folders):
     """Compute a task in a worker, which may know neither the user's modules nor their folders."""
     sys.path += [folder for folder in folders if folder not in sys.path]
     threadpool_limits(limits=1)  # for good
-    return pickle.loads(content)()
+    task = pickle.loads(content)
+    try:
+        return task()
+    except Exception as error:
+        try:
+            pickle.loads(dumps(error))
+        except Exception:  # it would break the pool on its way back
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise
 
 
 def _leave_with(parent):

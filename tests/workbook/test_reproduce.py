@@ -1,7 +1,9 @@
 """The command: runs notebooks with their parameters, refuses wrong ones, reports failures."""
 
 import ast
+import atexit
 import inspect
+import json
 import os
 import re
 import signal
@@ -253,6 +255,28 @@ def test_a_kernel_without_its_interpreter_is_one_line(project, capfd, monkeypatc
     assert main(["--workers", "1"]) == 1
     failed = [line for line in lines(capfd) if "FAILED" in line]
     assert len(failed) == 2 and all("/nowhere/python3" in line for line in failed)
+
+
+def test_a_kernel_that_dies_as_it_starts_leaves_nothing_for_the_end(project, capfd, monkeypatch):
+    spec = project / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [sys.executable, "-c", "raise SystemExit(3)", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
+    waiting = []
+    monkeypatch.setattr(atexit, "register", waiting.append)
+    monkeypatch.setattr(atexit, "unregister", waiting.remove)
+    assert main(["--only", "01"]) == 1
+    (line,) = (line for line in lines(capfd) if "FAILED" in line)
+    assert "Kernel died" in line
+    assert waiting == []  # nbclient's clean-up would fail, with a traceback
+
+
+def test_a_notebook_that_begins_as_the_kernels_end_does_not_run(project):
+    ending = Kernels()
+    ending.stop()
+    with pytest.raises(RuntimeError, match="interrupted"):
+        ending.execute(nbformat.read(notebook(project, "01_good"), 4), project)
 
 
 def test_two_commands_that_end_together_lose_no_copy(project, monkeypatch):

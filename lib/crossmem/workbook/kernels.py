@@ -1,6 +1,7 @@
 """Execute notebooks side by side, each in a kernel of its own, and leave none behind."""
 
 import asyncio
+import atexit
 import contextlib
 import io
 import logging
@@ -76,6 +77,8 @@ class Kernels:
         )
         self._clients.add(client)
         try:
+            if self.stopping:  # before this one was among those that `stop` ends
+                raise RuntimeError("interrupted")
             client.execute(env=self.environment)
         except CellExecutionError as error:
             cell = f"cell {failed[0].id}: {failed[0].source.strip().splitlines()[0]}"
@@ -85,6 +88,7 @@ class Kernels:
             raise RuntimeError(f"kernel: {_line(error)}") from error
         finally:
             self._clients.discard(client)
+            atexit.unregister(client._cleanup_kernel)  # of a kernel that never started, it fails
 
     def stop(self):
         """End the kernels and their worker processes, after five seconds by force."""

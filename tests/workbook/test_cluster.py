@@ -1,5 +1,6 @@
 """Sweeps on Dask: the same dataset as without, whatever happens to a worker."""
 
+import gc
 import importlib
 import os
 import signal
@@ -72,8 +73,11 @@ def test_a_failure_on_the_cluster_names_its_point_and_drops_the_others(points, t
     assert kept and len(marks(tmp_path)) < 6  # even while a debugger keeps the traceback
 
 
-def test_a_cluster_that_does_not_answer_is_named(points, monkeypatch):
-    monkeypatch.setenv("CROSSMEM_CLUSTER", "tcp://127.0.0.1:1")
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "nowhere"])
+def test_a_cluster_that_does_not_answer_is_named(points, monkeypatch, capfd, address):
+    monkeypatch.setenv("CROSSMEM_CLUSTER", address)
     monkeypatch.setattr("crossmem.workbook.cluster.PATIENCE", 0.5)
-    with pytest.raises(RuntimeError, match="no cluster answers at 'tcp://127.0.0.1:1'"):
+    with pytest.raises(RuntimeError, match=f"no cluster answers at '{address}'"):
         sweep(points.product, over={"neurons": [1], "rate": [2]})
+    gc.collect()  # of a client that was dropped
+    assert capfd.readouterr().err == ""

@@ -88,7 +88,7 @@ class Kernels:
             raise RuntimeError(f"kernel: {_line(error)}") from error
         finally:
             self._clients.discard(client)
-            atexit.unregister(client._cleanup_kernel)  # of a kernel that never started, it fails
+            client.forget()
 
     def stop(self):
         """End the kernels and their worker processes, after five seconds by force."""
@@ -119,6 +119,10 @@ class _Client(nbclient.NotebookClient):
             if not content["text"]:
                 return None
         return super().output(outs, msg, display_id, cell_index)
+
+    def forget(self):
+        """Leave nothing for the end of the process: it would fail for a kernel that is gone."""
+        atexit.unregister(self._cleanup_kernel)
 
     def _show(self, progress):
         if sys.stderr.isatty():

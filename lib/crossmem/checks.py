@@ -50,6 +50,13 @@ def check_even(value, name):
     return count
 
 
+def check_number(value, name, example=0.1):
+    """Return `value` if it is a real number."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")
+    return value
+
+
 def check_positive(value, name, example=0.1):
     """Return `value` if it is a finite number above 0."""
     return _number(value, name, lambda x: 0 < x < math.inf, "above 0 and finite", example)
@@ -130,8 +137,7 @@ def check_lengths(least, most, **lists):
 
 
 def _number(value, name, fits, limits, example):
-    if not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}, but must be a number; give for example {example}.")
+    check_number(value, name, example)
     if not fits(value):
         raise ValueError(f"{name} is {value}, but must be {limits}; give for example {example}.")
     return value

@@ -233,3 +233,22 @@ def test_a_linear_program_is_feasible_just_below_the_bound_and_not_above(interva
         return -linprog(**program).fun
 
     assert margin(int(0.8 * bound)) > 1e-6 > margin(int(1.2 * bound))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stability": -0.1}, "stability -0.1"),
+        ({"stability": 1.0, "stuck_ratio": 0.5}, "stuck_ratio.*stability 0"),
+        ({"connectivity": 1.5}, "connectivity 1.5"),
+    ],
+)
+def test_bad_gardner_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        theory.gardner_capacity(**options)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1.0, -0.2])
+def test_bad_overlap(overlap):
+    with pytest.raises(ValueError, match=f"overlap is {overlap}.* between 0 and 1"):
+        theory.hebbian_capacity(overlap)

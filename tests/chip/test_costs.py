@@ -231,10 +231,12 @@ def test_every_constant_of_the_project_has_a_source():
         ({"typical": 45}, "low 1.2, typical 45 and high 44"),
         ({"low": -1}, "'adc_energy' has low -1"),
         ({"high": float("nan")}, "high nan"),
+        ({"low": "1e-3"}, "low of constant 'adc_energy' is '1e-3'"),
+        ({"doi": "none"}, "'adc_energy' is .*'doi'.*: give name, unit"),
     ],
 )
 def test_bad_entries(tmp_path, fields, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         load_costs(change(tmp_path, "adc_energy", **fields))
 
 

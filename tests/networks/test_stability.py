@@ -147,3 +147,9 @@ def test_fixed_points_of_one_neuron_pair():
 
 def test_fixed_points_of_sign_neurons():
     np.testing.assert_array_equal(is_fixed_point(EXCHANGE, [[1, 1], [1, -1]]), [True, False])
+
+
+@pytest.mark.parametrize("state", [np.ones(3), np.ones((1, 2))])
+def test_a_jacobian_needs_one_state_of_the_network(state):
+    with pytest.raises(ValueError, match=r"state of shape .* must have \(2\)"):
+        jacobian(EXCHANGE, state)

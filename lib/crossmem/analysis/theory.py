@@ -7,7 +7,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import erf, ndtr
 from scipy.stats import norm
 
-from crossmem.checks import check_fault_rates
+from crossmem.checks import check_fault_rates, check_within
 from crossmem.patterns import image_side
 
 # Below this mean cosine the paper does not count a pattern as recalled.
@@ -30,6 +30,10 @@ def gardner_capacity(stability=0.0, connectivity=1.0, stuck_ratio=0.0):
     stuck_ratio : float or array
         ρ, norm of the stuck couplings over that of the free ones; only with zero stability.
     """
+    check_within(np.asarray(stability), 0, np.inf, "stability", "give 0 or more")
+    check_within(np.asarray(connectivity), 0, 1, "connectivity", "give a fraction")
+    if np.any(stability) and np.any(stuck_ratio):
+        raise ValueError("stuck_ratio is known only for stability 0: set one of them to 0")
     moment = (1 + stability**2) * norm.cdf(stability) + stability * norm.pdf(stability)
     return connectivity / moment / (1 + stuck_ratio**2)
 
@@ -51,6 +55,8 @@ def hebbian_capacity(overlap=None):
 
     ``overlap`` is the one that must be kept, below 1; None asks only for a retrieval state.
     """
+    if overlap is not None and not 0 < overlap < 1:
+        raise ValueError(f"overlap is {overlap}, but must lie between 0 and 1; try 0.99")
     wanted = overlap or 0.5  # retrieval states vanish at once, from an overlap of 0.967
     return brentq(lambda load: hebbian_overlap(load) - wanted, 0.02, 0.2, xtol=1e-6)
 

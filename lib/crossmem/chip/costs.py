@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from crossmem.checks import check_choice, check_count, check_even
+from crossmem.checks import check_choice, check_count, check_even, check_number
 from crossmem.labels import describe, quantity
 from crossmem.storage import read_yaml
 
@@ -78,11 +78,16 @@ class Chip:
 def load_costs(path):
     """Read a YAML table with each constant of `UNITS` and `PULSE_UNITS` into a dict of Cost.
 
-    A ValueError if a constant is missing or unknown, or its unit or order is wrong.
+    A ValueError if a constant is missing or unknown, or its fields, unit or order are wrong.
     """
     table, units = read_yaml(path), UNITS | PULSE_UNITS
     if wrong := units.keys() ^ table:
         raise ValueError(f"{path} lacks, or should not have, {sorted(wrong)}: give {list(units)}")
+    for key, entry in table.items():
+        if not isinstance(entry, dict) or entry.keys() != {*Cost._fields}:
+            raise ValueError(f"constant {key!r} is {entry}: give {', '.join(Cost._fields)}")
+        for name in ("low", "typical", "high"):  # YAML takes 1e-3, without a point, for a text
+            check_number(entry[name], f"{name} of constant {key!r}", 1.0e-3)
     costs = {key: Cost(**table[key]) for key in units}
     for key, cost in costs.items():
         if cost.unit != units[key] or not 0 <= cost.low <= cost.typical <= cost.high:

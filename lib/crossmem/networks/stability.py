@@ -5,6 +5,7 @@ import functools
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigs, svds
 
+from crossmem.checks import check_shape
 from crossmem.networks.network import step
 
 AT_REST = 1e-3  # largest distance of any neuron from where it rests
@@ -43,6 +44,7 @@ def jacobian_factors(network, state):
     The visible neurons count as tanh units, as in training: the sign has no derivative.
     """
     factors, below = [], np.asarray(state, dtype=float)
+    check_shape(below, (network.neurons,), "state", "pass one state of the network")
     for layer in network.layers:
         below = np.tanh(layer.field(below))
         factors.append((1 - below**2)[:, None] * (layer.gain * layer.weights.astype(float)))

@@ -52,6 +52,7 @@ def test_a_dataset_comes_back_as_it_was(tmp_path):
         (np.array([1.0, 2.0]), [1, 2]),
         (True, "true"),
         (None, "null"),
+        ([1, "a"], '[1, "a"]'),
         ({"noise": np.array([0.1, 0.2])}, '{"noise": [0.1, 0.2]}'),
     ],
 )

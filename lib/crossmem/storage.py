@@ -117,7 +117,8 @@ def _attribute(value):
     """An attribute as netCDF holds it: a text, a number, or a list of either; else JSON text."""
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     parts = value if isinstance(value, list | tuple) else [value]
-    return value if all(type(part) in (str, int, float) for part in parts) else to_json(value)
+    kinds = {type(part) for part in parts}
+    return value if kinds <= {str} or kinds <= {int, float} else to_json(value)
 
 
 def _plain(value):

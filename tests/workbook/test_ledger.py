@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 
 from crossmem import DeviceModel
@@ -192,6 +193,22 @@ def test_there_is_no_verdict_on_a_failed_seed():
 def test_an_infinite_value_gives_no_verdict():
     with np.errstate(invalid="ignore"):
         assert compare(asked(published=6.0), [6.0, 6.0, np.inf], {}).verdict == "undecided"
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, xr.DataArray])
+def test_no_verdict_on_a_missing_number_of_any_kind(kind):
+    missing, known = kind(np.nan), kind(7.0)
+    better = asked(rule="holds", holds="ours > rival", tolerance=0.0)
+    for entry, values, given, ours in (
+        (ENTRY, missing, {}, "–"),
+        (ENTRY, known, {"low": missing, "high": known}, 7),
+        (asked(published="{there}"), known, {"there": missing}, 7),
+        (better, known, {"rival": missing}, 7),
+    ):
+        claim = compare(entry, values, given)
+        assert (claim.verdict, claim.ours) == ("undecided", ours)
+        assert claim.reason
+    assert compare(better, known, {"rival": kind(6.0), "other": missing}).verdict == "reproduced"
 
 
 @pytest.mark.parametrize(

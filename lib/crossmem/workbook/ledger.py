@@ -22,6 +22,7 @@ from crossmem.workbook import tables
 
 RULES = ("mean", "exponent", "holds")
 VERDICTS = ("reproduced", "not reproduced", "exceeded", "undecided")
+WORD = r"[a-z_]\w*"  # a name in a condition
 ORIGINS = ("paper", "authors' code", "assumed")
 HEADER = """\
 # Which published number holds
@@ -112,7 +113,7 @@ class Published:
         """Whether comparisons such as "low > 0" are true; of ours if they begin with the sign."""
         condition = f"ours {self.holds}" if self.holds[0] in "<=>" else self.holds
         try:
-            names = [name for name in re.findall(r"[a-z_]\w*", condition) if name in known]
+            names = [name for name in re.findall(WORD, condition) if name in known]
             numbers = {name: float(known[name]) for name in names}
             return bool(pd.eval(condition, engine="python", local_dict=numbers, global_dict={}))
         except (ValueError, TypeError, SyntaxError, NameError) as error:
@@ -141,17 +142,22 @@ def compare(entry, values, given):
     """Set our side of a claim beside the paper's; as `crossmem.workbook.run.Run.claim`.
 
     Of an array count the mean over the seeds and its 95 % interval; where there is none, with
-    fewer than two seeds, there is no verdict. ``low`` and ``high`` among what is given replace it.
+    fewer than two seeds, or where a number is NaN, there is no verdict. ``low`` and ``high`` among
+    what is given replace it.
     """
     ours, low, high = _measured(values)
+    given = {name: _scalar(value) for name, value in given.items()}
     low, high = given.get("low", low), given.get("high", high)
     texts = (entry.published, entry.what, entry.reason)
     published, what, reason = (fill(text, given, f"claim {entry.id!r}") for text in texts)
-    if any(isinstance(number, float) and not np.isfinite(number) for number in (ours, low, high)):
+    known = {name: given[name] for name in given if name not in ("low", "high", "published")}
+    compared = [known[name] for name in re.findall(WORD, entry.holds) if name in known]
+    if not all(np.isfinite(n) for n in (ours, low, high) if isinstance(n, Real)):
         ours = "–" if ours != ours else ours
         verdict, reason, low, high = "undecided", "too few values for an interval", None, None
+    elif any(np.isnan(n) for n in (published, *compared) if isinstance(n, Real)):
+        verdict, reason = "undecided", "a number that it is compared with is missing"
     else:
-        known = {name: given[name] for name in given if name not in ("low", "high", "published")}
         verdict = entry.judge(ours, published, low, high, **known)
         reason = reason if verdict == "not reproduced" else ""
     published, ours, low, high = map(_rounded, (published, ours, low, high))
@@ -258,10 +264,15 @@ def _measured(values):
     if isinstance(values, Exponent):
         return values.value, values.low, values.high
     if np.ndim(values) == 0:
-        return values, None, None
+        return _scalar(values), None, None
     if np.size(values) < 2:
         return (*np.asarray(values, dtype=float).tolist(), np.nan)[0], np.nan, np.nan
     return tuple(map(float, mean_interval(np.asarray(values, dtype=float))))
+
+
+def _scalar(value):
+    """A NumPy number, or an array of a single one without dimensions, as Python's; else itself."""
+    return value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
 
 
 def _rounded(value):

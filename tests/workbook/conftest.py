@@ -44,6 +44,13 @@ def product(neurons, rate, seed=0):
     return {"value": neurons * rate + seed}
 
 
+def multiple_of(factor):
+    def local(neurons):
+        return {"value": factor * neurons}
+
+    return local
+
+
 def conditioned(setup, seed=0, extra=None):
     return {"value": setup.neurons * setup.inner.rate + seed, "long": len(setup.name)}
 

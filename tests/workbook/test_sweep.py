@@ -187,12 +187,8 @@ def test_what_is_no_setup_is_refused(points, setup):
         sweep(points.conditioned, setup, over={"seed": [0]}, workers=1)
 
 
-def test_a_local_function_needs_no_cache(tmp_path):
-    factor = 2
-
-    def local(neurons):
-        return {"value": factor * neurons}
-
+def test_a_local_function_needs_no_cache(points, tmp_path):
+    local = points.multiple_of(2)
     for workers in (1, 2):
         found = sweep(local, over={"neurons": [3, 4]}, workers=workers)
         assert found["value"].values.tolist() == [6, 8]

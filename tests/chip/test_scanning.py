@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.linalg import hadamard
 from scipy.stats import chi2
-from threadpoolctl import threadpool_limits
 
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.devices import DeviceModel
@@ -17,11 +16,7 @@ from crossmem.chip.scanning import (
     sampled_map,
 )
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def chip(n_out, n_in, off=(), on=(), *, tile=64, device=None, seed=0):

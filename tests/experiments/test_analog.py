@@ -2,21 +2,16 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from crossmem.experiments import Setup, analog_recall, drifted_recall
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 BINARY = Setup(n_patterns=6, flip_rate=0.05, cues=2)
 BINARY = BINARY.at(optimizer="rmsprop", learning_rate=1e-3, steps=600)
 GREY = Setup(n_patterns=6, layers=2, width=32, activation="tanh", noise=0.3, cues=2)
 GREY = GREY.at(optimizer="rmsprop", learning_rate=5e-3, steps=1500)
 IDEAL = [None, None, 0.0, 0.0, 0.0, 0.0, 0.0]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with threadpool_limits(1):
-        yield
 
 
 def on_chips(setup, chips, remedy="none"):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from crossmem.chip.circuit import effective_pairs
 from crossmem.deploy.programming import program
@@ -10,11 +9,7 @@ from crossmem.experiments import Setup, analog
 from crossmem.experiments.chip import train_on_chip
 from crossmem.randomness import generator
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -5,9 +5,14 @@ import sys
 import time
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
+from crossmem.workbook import plotting
 from crossmem.workbook.cluster import local_cluster
+
+matplotlib.use("Agg")
 
 SOURCE = '''"""Experiments of the tests."""
 import os
@@ -161,3 +166,12 @@ def wait_until_gone(wait_for):
             return False
 
     return lambda pids: wait_for(lambda: not any(map(is_running, pids)))
+
+
+@pytest.fixture
+def axes():
+    with matplotlib.rc_context():
+        plotting.use_style()
+        figure, ax = plotting.new_figure()
+        yield ax
+        plt.close(figure)

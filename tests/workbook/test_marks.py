@@ -12,15 +12,6 @@ import xarray as xr
 from crossmem.workbook import marks, plotting
 
 
-@pytest.fixture
-def axes():
-    with matplotlib.rc_context():
-        plotting.use_style()
-        figure, ax = plotting.new_figure()
-        yield ax
-        plt.close(figure)
-
-
 def test_a_family_has_a_curve_for_each_combination_in_both_styles(axes):
     coords = {"network": list(plotting.NETWORK_STYLE), "load": list(plotting.LOAD_STYLE)}
     coords |= {"bits": [2, 4], "seed": [0, 1, 2]}

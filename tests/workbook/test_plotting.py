@@ -13,15 +13,6 @@ from crossmem.experiments.setup import RULES
 from crossmem.workbook import plotting
 
 
-@pytest.fixture
-def axes():
-    with matplotlib.rc_context():
-        plotting.use_style()
-        figure, ax = plotting.new_figure()
-        yield ax
-        plt.close(figure)
-
-
 def over_seeds(values, **coords):
     return xr.DataArray(values, dims=("patterns", "seed"), coords={"patterns": [2, 4, 8], **coords})
 

@@ -163,7 +163,9 @@ def test_figures_of_the_paper_scale_are_linked_and_stand_below_the_quick_ones(fo
     assert shown[0].data == r"![Five \[grey\] curves.](../figures/paper/3g.png)"
     assert figure._supxlabel.get_text() == "paper scale"
     quick = started()
-    quick.figure(figure, "3g", alt="Five curves,\nquick.")
+    with pytest.raises(ValueError, match="supxlabel 'paper scale'"):
+        quick.figure(figure, "3g", alt="Twice.")
+    quick.figure(plotting.new_figure()[0], "3g", alt="Five curves,\nquick.")
     own, told, below = shown[1:]
     assert own.data == (quick.output / "3g.png").read_bytes()
     assert own.alt == "Five curves, quick."

@@ -105,6 +105,8 @@ class Run:
         """
         path, paper = self.output / f"{name}.png", self.root / "figures" / "paper" / f"{name}.png"
         alt = " ".join(alt.split())
+        if own := figure.get_supxlabel():
+            raise ValueError(f"the stamp takes the place of supxlabel {own!r}: label the axes")
         stamp = {"x": 0.995, "ha": "right", "fontsize": 5.5, "color": NEUTRAL}
         figure.supxlabel(f"{self.scale} scale", **stamp)  # layout makes room
         files.save_figure(figure, path, alt=alt)

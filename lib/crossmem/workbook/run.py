@@ -96,12 +96,13 @@ class Run:
         """Open the dataset ``<name>.nc`` of this run."""
         return load_dataset(self.output / f"{name}.nc", renew="run its notebook")
 
-    def figure(self, figure, name, *, alt):
+    def figure(self, figure, name, *, alt, caption=""):
         """Stamp a figure with the scale, write it as ``<name>.png``, close it, and show it.
 
         What is written into the project's ``figures/paper`` is shown as a link, so that the
         notebook stays small. At the quick scale that figure is shown below the quick one. `alt`
-        says in words what it shows; a line break in it counts as a space.
+        says in words what it shows; a line break in it counts as a space. The `caption`, Markdown,
+        stands below it: what is drawn, what the bands are, and how many seeds.
         """
         path, paper = self.output / f"{name}.png", self.root / "figures" / "paper" / f"{name}.png"
         alt = " ".join(alt.split())
@@ -114,12 +115,19 @@ class Run:
         if path != paper:
             width = round(figure.get_figwidth() * INLINE_DPI)
             display(Image(data=path.read_bytes(), alt=alt, width=width))
-            if self.scale == "paper" or not paper.is_file():
-                return
-            self.say("*The same at the paper scale, which the text describes:*")
-        with PIL.Image.open(paper) as image:
-            alt = re.sub(r"([][])", r"\\\1", image.info.get("Description", name))
-        self.say(f"![{alt}](../figures/paper/{name}.png)")  # works from the notebooks' folder
+            if self.scale == "quick" and paper.is_file():
+                self.say("*The same at the paper scale, which the text describes:*")
+                self._link(paper)
+        else:
+            self._link(paper)
+        if caption:
+            self.say(f"*Figure.* {caption}")
+
+    def _link(self, path):
+        """Show a figure of the project by its address, with the words that it was saved with."""
+        with PIL.Image.open(path) as image:
+            alt = re.sub(r"([][])", r"\\\1", image.info.get("Description", path.stem))
+        self.say(f"![{alt}](../figures/paper/{path.name})")  # works from the notebooks' folder
 
     def table(self, rows, *, columns, formats=None):
         """Show a Markdown table; see `crossmem.workbook.tables.markdown`."""

@@ -235,7 +235,7 @@ def test_the_result_depends_on_one_number_of_the_generator(memory, patterns):
 
 def test_the_network_can_be_kept(memory, patterns, tmp_path):
     on_chip = staged_on(memory, patterns, chips(memory))
-    assert isinstance(on_chip, StagedNetwork) and on_chip.unroll == memory.unroll
+    assert isinstance(on_chip, StagedNetwork) and on_chip.unroll == memory.period
     on_chip.save(tmp_path / "network.nc")
     assert_equal(Network.load(tmp_path / "network.nc"), on_chip)
     layers = on_chip.with_weights(layer.weights for layer in on_chip.layers)

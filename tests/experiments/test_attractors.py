@@ -115,7 +115,7 @@ def test_outcomes_by_hand():
 
 # Step by step
 
-TRACED = Setup(n_patterns=12, flip_rate=0.05, iterations=4).at(cue_noise=0.03, steps=400)
+TRACED = Setup(n_patterns=12, flip_rate=0.05, iterations=4).at(cue_noise=0.03, unroll=1, steps=400)
 
 
 @pytest.mark.parametrize("update", ["synchronous", "asynchronous"])

@@ -37,7 +37,7 @@ def test_the_time_of_a_training_pays_its_start_once(monkeypatch):
     def clock(fit, repeats):
         fit()
         memory = fit.func.__self__
-        fitted.append((memory.steps_, memory.unroll, memory.cue_noise, memory.layers_))
+        fitted.append((memory.steps_, memory.period, memory.cue_noise, memory.layers_))
         return 7.0 + 0.5 * memory.steps_
 
     monkeypatch.setattr(speed, "best_seconds", clock)
@@ -59,7 +59,7 @@ def test_operations_by_hand():
     # Layers of unequal size: 3·(12 + 9 + 12) less the 12 of the first.
     assert speed.training_operations(five.at(layers=3, width=3)) == 2 * 87 * 5 * 7
     # Of noisy patterns a step shows a tenth, at least 48; the library's steps by default.
-    noisy = Setup(neurons=4, n_patterns=1000).at(cue_noise=0.1)
+    noisy = Setup(neurons=4, n_patterns=1000).at(cue_noise=0.1, unroll=1)
     assert speed.training_operations(noisy) == 2 * 2 * 16 * 100 * 3000
 
 

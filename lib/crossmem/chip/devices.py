@@ -16,6 +16,8 @@ from crossmem.checks import (
     check_within,
 )
 
+SURE = 10  # standard deviations that a read never strays (a probability of 1e-23)
+
 
 class WriteResult(NamedTuple):
     """What write-and-verify left behind; every array has the shape of the cells."""
@@ -99,9 +101,10 @@ class DeviceModel:
         check_within(start, 0, np.inf, "start conductance", scale, " µS")
         shape, target, stuck = target.shape, target.ravel(), stuck.ravel().astype(bool)
         conductance = np.array(start, dtype=float).ravel()
-        pulses = np.zeros(conductance.size, dtype=int)
+        # A stuck cell that no read can show within the tolerance takes all pulses in vain.
+        vain = stuck & (np.abs(target - conductance) > self.tolerance + SURE * self.read_noise)
+        active, pulses = np.flatnonzero(~vain), np.where(vain, self.max_pulses, 0)
         streak = np.zeros(conductance.size, dtype=int)  # length of the run of SETs, or minus RESETs
-        active = np.arange(conductance.size)
         for count in range(self.max_pulses + 1):
             deficit = target[active] - self.read(conductance[active], rng)
             outside = np.abs(deficit) > self.tolerance

@@ -58,7 +58,7 @@ def first_load(setup):
     """Patterns per weight and neuron at which a capacity search starts; it only saves time."""
     if setup.rule in FIRST_LOAD:
         return FIRST_LOAD[setup.rule]
-    updates = setup.training.unroll if setup.training.cue_noise else 0  # on noisy cues
+    updates = setup.period if setup.training.cue_noise else 0  # on noisy cues
     kind = "random" if setup.source == "random" else "images"
     load = FIRST_LOAD[kind if setup.binary else "grey"][bool(setup.hidden)][min(updates, 2)]
     return load if kind == "random" and setup.binary else load * 0.12 * setup.neurons**0.41

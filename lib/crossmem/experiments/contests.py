@@ -49,7 +49,7 @@ class Contest:
     @property
     def name(self):
         """The network and how it is trained after the change, in words."""
-        setup, updates = self.setup, self.setup.training.unroll
+        setup, updates = self.setup, self.setup.period
         layers = "one layer" if setup.layers == 1 else "hidden layer" if setup.binary else ""
         parts = [
             "random patterns" if setup.source == "random" else "",

@@ -108,8 +108,9 @@ def way_memory(way, setup, noisy, seed):
     elif way.training == "published":
         memory = setup.memory(seed)
     else:
-        two = {"unroll": 2, "learning_rate": None} if way.training == "two updates" else {}
-        memory = setup.at(training=noisy, **two).memory(seed)
+        twice = {"unroll": 2, "learning_rate": None}
+        own = twice if way.training == "two updates" else {"unroll": 1}
+        memory = setup.at(training=noisy, **own).memory(seed)
     return SwappedMemory(memory) if way.exchange else memory
 
 

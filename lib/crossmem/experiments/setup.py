@@ -46,7 +46,7 @@ class Training:
     learning_rate: float | None = None
     steps: int | None = None
     cue_noise: float | tuple[float, float] = 0.0
-    unroll: int = 1
+    unroll: int | None = None
     loss: str | None = None
     batch: float | None = None
     gain: float | None = None
@@ -110,10 +110,10 @@ class Setup:
             raise ValueError(
                 f"rule={self.rule!r} knows one layer of sign neurons only: use rule='adaptive'"
             )
-        if self.rule == "adaptive" and self.iterations % self.training.unroll:
+        if self.iterations % self.period:
             raise ValueError(
                 f"iterations={self.iterations} ends between two passes: use a multiple of "
-                f"unroll={self.training.unroll}"
+                f"unroll={self.period}"
             )
 
     def at(self, **changes):
@@ -141,6 +141,11 @@ class Setup:
     def binary(self):
         """Whether the patterns are ±1."""
         return self.activation == "sign"
+
+    @property
+    def period(self):
+        """Updates of the state after which a stored pattern comes back."""
+        return self.memory(0).period
 
     @property
     def level(self):

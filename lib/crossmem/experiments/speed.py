@@ -83,7 +83,7 @@ def training_operations(setup):
     memory, shapes = setup.memory(0), setup.shapes()
     shown = memory.patterns_per_step(setup.n_patterns)
     steps = memory.recipe(check_limits(None, shapes)).steps
-    return 2 * products_per_pattern(shapes, memory.unroll) * shown * steps
+    return 2 * products_per_pattern(shapes, memory.period) * shown * steps
 
 
 def training_shares(neuron_counts, *, load, noisy_load, flip_rate, steps, rounds=4):

@@ -80,6 +80,6 @@ def first_noise_quality(setup, *, first_noise, seeds):
     first, last = setup.memory(0).noise_levels()
     fall = last / first if first else 0.0
     setup = setup.at(cue_noise=(first_noise, first_noise * fall))
-    read = {"one pass": setup.at(iterations=setup.training.unroll), "all iterations": setup}
+    read = {"one pass": setup.at(iterations=setup.period), "all iterations": setup}
     found = [stored_quality(setup, seeds=seeds)["cosine"] for setup in read.values()]
     return {"cosine": xr.concat(found, xr.Variable("recall", list(read)))}

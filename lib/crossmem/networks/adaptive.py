@@ -25,7 +25,11 @@ FIELD_STEP, NOISY_FIELD_STEP, UNROLLED_FIELD_STEP = 0.6, 1.2, 2.1
 # larger weights of the same fields, which lose less to programming errors and faults. On noisy cues
 # memories of 64 and 144 neurons hold most with about 6 as trained, with 4 to 5 programmed in
 # stages, and with 3 to 4 programmed at once.
-READOUT_GAIN = {"squared": 3.0, "cubic": 3.0, "logistic": 8.0}
+READOUT_GAIN, NOISY_READOUT_GAIN, LOGISTIC_READOUT_GAIN = 3.0, 4.0, 8.0
+# Noise of the training cues at the first step and after the last, in units of a single number that
+# is given for it: of binary patterns in one layer, and in a stack. Chosen by experiment for cues
+# with that share of flipped bits.
+FALL, STACK_FALL = (1.2, 0.0), (2.4, 0.4)
 LEAST_BATCH = 48  # patterns: a step costs little more for them, since it passes over all weights
 
 
@@ -40,26 +44,33 @@ class AdaptiveMemory(AssociativeMemory):
         0 trains on the clean patterns, as published. Above 0, each step sees freshly corrupted
         cues with the clean pattern as target: each bit flipped with this probability, at most 0.5;
         or, with ``activation="tanh"``, clipped Gaussian noise of this standard deviation. A pair
-        changes in a straight line from its first value to its second in the course of the training.
+        is the noise at the first step and after the last, with a straight line between them. One
+        number stands for the noise of the cues to recall from, and takes the pair that was best
+        for it: of binary patterns 1.2 times the number to 0 in one layer, 2.4 to 0.4 times in a
+        stack; the number itself throughout for continuous patterns.
     activation : {"sign", "tanh"}
         Visible neurons in recall; both train as tanh.
     unroll : int
         Updates after which a pattern must come back. 1 makes it a fixed point, as published. With
-        2 the neurons are their own hidden layer in between; recall takes an even number of updates.
+        2 the neurons are their own hidden layer in between; recall takes an even number of updates,
+        all neurons at once. None takes 1 for clean cues and, on noisy ones, what was best: 2, but 1
+        for binary patterns with a hidden layer.
     optimizer, learning_rate, steps, tolerance, loss
         As in `training.Recipe`. None takes the published RMSprop for clean cues, with the
         published steps and the published rate where it works: 1e-3 for 10,000 steps for one layer
         (the published 3e-2 saturates tanh with some bits wrong for good), 3e-4 for 60,000 steps
-        for a stack. For noisy cues it takes Adam for 3,000 steps, at a rate that lets a neuron's
-        field change by 1.2 in a step, or by 2.1 if binary memories unroll several updates; for
-        clean cues Adam takes 1,000 steps, and 0.6. The loss is the squared one, but for binary
+        for a stack. For noisy cues it takes Adam for 3,000 steps, or 4,500 for binary patterns with
+        a hidden layer, at a rate that lets a neuron's field change by 1.2 in a step, or by 2.1 if
+        binary memories unroll several updates; for clean cues Adam takes 1,000 steps, and 0.6. The
+        loss is the squared one, but for binary
         patterns on noisy cues: logistic in a single layer with one update, else cubic.
     batch : float
         Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
     gain : float
         How far the fields of a layer with bounded weights can reach: its read-out gain times
-        sqrt(n_in). None takes 3, or 8 for the logistic loss. It means nothing for free weights.
+        sqrt(n_in). None takes 3 for clean cues, 4 for noisy ones, and 8 for the logistic loss. It
+        means nothing for free weights.
     seed : int
         Initial weights and training noise.
 
@@ -75,7 +86,7 @@ class AdaptiveMemory(AssociativeMemory):
         hidden=(),
         cue_noise=0.0,
         activation="sign",
-        unroll=1,
+        unroll=None,
         optimizer=None,
         learning_rate=None,
         steps=None,
@@ -92,11 +103,23 @@ class AdaptiveMemory(AssociativeMemory):
 
     def noise_levels(self):
         """Noise of the training cues at the first step and after the last, 0 for clean ones."""
-        pair = isinstance(self.cue_noise, tuple | list | np.ndarray)
-        levels = tuple(self.cue_noise) if pair else (self.cue_noise, self.cue_noise)
-        if len(levels) != 2:
+        if isinstance(self.cue_noise, tuple | list | np.ndarray):
+            levels = tuple(self.cue_noise)
+            if len(levels) == 2:
+                return levels
             raise ValueError(f"cue_noise={levels} must be a number or a pair, such as (0.1, 0.0)")
-        return levels
+        level = check_not_negative(self.cue_noise, "cue_noise")
+        if self.activation == "tanh":
+            return level, level
+        return tuple(min(level * share, 0.5) for share in (STACK_FALL if self.hidden else FALL))
+
+    @property
+    def period(self):
+        """Updates of the state after which a stored pattern comes back: ``unroll``, if given."""
+        if self.unroll is not None:
+            return self.unroll
+        stack = self.activation == "sign" and self.hidden
+        return 2 if any(self.noise_levels()) and not stack else 1
 
     def recipe(self, limits):
         """The `training.Recipe` within a list of WeightLimits; None takes the library's values."""
@@ -105,12 +128,13 @@ class AdaptiveMemory(AssociativeMemory):
         if optimizer == "adam":
             # A sign-like step moves a field by the rate times the number of working inputs.
             inputs = max((limit.working.sum(axis=1).mean() for limit in limits), default=1.0)
-            noisy_step = UNROLLED_FIELD_STEP if binary and self.unroll > 1 else NOISY_FIELD_STEP
-            field_step, steps = (noisy_step, 3000) if noisy else (FIELD_STEP, 1000)
+            noisy_step = UNROLLED_FIELD_STEP if binary and self.period > 1 else NOISY_FIELD_STEP
+            noisy_steps = 4500 if binary and self.hidden else 3000
+            field_step, steps = (noisy_step, noisy_steps) if noisy else (FIELD_STEP, 1000)
             rate = field_step / max(inputs, 1.0)
         else:
             rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
-        alone = not self.hidden and self.unroll == 1  # the losses are chosen by experiment
+        alone = not self.hidden and self.period == 1  # the losses are chosen by experiment
         loss = ("logistic" if alone else "cubic") if noisy and binary else "squared"
         return Recipe(
             optimizer=optimizer,
@@ -118,12 +142,16 @@ class AdaptiveMemory(AssociativeMemory):
             steps=steps if self.steps is None else self.steps,
             tolerance=self.tolerance,
             loss=loss if self.loss is None else self.loss,
-            unroll=self.unroll,
+            unroll=self.period,
         )
 
     def gains(self, limits):
         """Read-out gain of each layer within a list of WeightLimits."""
-        reach = READOUT_GAIN[self.recipe(limits).loss] if self.gain is None else self.gain
+        reach = self.gain
+        if reach is None and self.recipe(limits).loss == "logistic":
+            reach = LOGISTIC_READOUT_GAIN
+        elif reach is None:
+            reach = NOISY_READOUT_GAIN if any(self.noise_levels()) else READOUT_GAIN
         return [readout_gain(limit, reach) for limit in limits]
 
     def patterns_per_step(self, patterns):
@@ -137,7 +165,7 @@ class AdaptiveMemory(AssociativeMemory):
             raise TypeError(f"hidden={self.hidden!r} must be a tuple, such as (32,), or ()")
         for size in self.hidden:
             check_count(size, f"one of hidden={self.hidden!r}")
-        for level in self.noise_levels():
+        for level in {*self.noise_levels(), *np.ravel(self.cue_noise).tolist()}:
             if self.activation == "tanh":
                 check_not_negative(level, "cue_noise")
             elif check_rate(level, "cue_noise") > 0.5:

@@ -20,7 +20,8 @@ class AssociativeMemory(BaseEstimator):
         What the weights were fitted within, without self-connections for a single layer.
     """
 
-    hidden, activation, unroll = (), "sign", 1
+    hidden, activation = (), "sign"
+    period = 1  # updates of the state after which a stored pattern comes back
 
     def fit(self, patterns, y=None, *, limits=None):
         """Store patterns, and return the memory.
@@ -59,7 +60,7 @@ class AssociativeMemory(BaseEstimator):
 
     def keep(self, layers, limits):
         """Take fitted layers, and return the memory."""
-        self.network_ = Network(layers, self.activation, self.unroll)
+        self.network_ = Network(layers, self.activation, self.period)
         self.limits_, self.n_features_in_ = limits, self.network_.neurons
         return self
 

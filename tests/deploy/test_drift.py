@@ -6,10 +6,15 @@ import pytest
 from crossmem.chip.circuit import effective_pairs
 from crossmem.chip.converters import Peripherals
 from crossmem.chip.crossbar import Crossbar
+from crossmem.chip.devices import DeviceModel
+from crossmem.chip.phase_change import NU, NU_SPREAD, StateLaw, programming_error
 from crossmem.deploy.analog import with_peripherals
 from crossmem.deploy.drift import drift, drifted, recalibrated
 from crossmem.deploy.programming import program
 from crossmem.networks.adaptive import AdaptiveMemory
+from crossmem.networks.network import cosine
+from crossmem.networks.rules import PseudoInverseMemory
+from crossmem.patterns import flip_bits, load_patterns
 
 
 @pytest.fixture
@@ -28,6 +33,40 @@ def chip(rng, peripherals, *, hidden=(), **rates):
 
 
 # Conductances
+
+
+def test_a_law_of_the_state_that_is_constant_is_a_constant(rng):
+    crossbar = Crossbar.fabricate(8, 8, rng=rng)
+    crossbar.program(rng.uniform(-1, 1, (8, 8)))
+    times, draws = [1.0, 1e6], [np.random.default_rng(0) for _ in range(2)]
+    constant = drift(crossbar, times, draws[0], nu=0.06, nu_spread=0.02)
+    law = {"nu": StateLaw(0, 0.06, 0, 1), "nu_spread": lambda state: 0.02}
+    np.testing.assert_array_equal(drift(crossbar, times, draws[1], **law), constant)
+
+
+def recall_after(times, seed, **law):
+    """Cosine of 20 stored digits of 64 pixels before and after each time on phase-change cells."""
+    rng = np.random.default_rng(seed)
+    digits = load_patterns("digits", size=8, binary=True)
+    patterns = digits[rng.choice(len(digits), 20, replace=False)]
+    memory = PseudoInverseMemory().fit(patterns)
+    device = DeviceModel(walk=0.0)
+    (layer,) = memory.network_.layers
+    pairs = np.stack((layer.weights, -layer.weights), axis=-1).clip(0) / np.abs(layer.weights).max()
+    written = pairs + rng.standard_normal(pairs.shape) * programming_error(pairs, g_max=1.0)
+    aged = device.retention(device.g_max * written.clip(0), times, rng, **law)
+    cues = flip_bits(patterns, 0.05, rng)
+    networks = [memory.network_.with_weights([a[..., 0] - a[..., 1]]) for a in aged]
+    return [cosine(network.recall(cues), patterns).mean() for network in networks]
+
+
+def test_memories_last_longer_as_strong_cells_drift_least():
+    year, seeds = [0.0, 3.156e7], range(10)
+    by_state = [recall_after(year, seed, nu=NU, nu_spread=NU_SPREAD) for seed in seeds]
+    alike = [recall_after(year, seed, nu=0.06, nu_spread=0.02) for seed in seeds]
+    (fresh, lasting), (_, lost) = np.mean(by_state, axis=0), np.mean(alike, axis=0)
+    assert fresh - lasting < 0.5 * (fresh - lost) and fresh - lost > 0.02
+    assert np.mean([state[1] > one[1] for state, one in zip(by_state, alike, strict=True)]) > 0.8
 
 
 def test_drift_follows_its_law_and_leaves_stuck_devices(rng):
@@ -49,6 +88,7 @@ def test_drift_follows_its_law_and_leaves_stuck_devices(rng):
     [
         ([1.0], {"nu": -0.1}, "nu is -0.1"),
         ([1.0], {"nu_spread": np.nan}, "nu_spread is nan"),
+        ([1.0], {"nu": lambda state: state - 1}, "nu -1 is outside.*at least 0"),
         ([-1.0], {}, "-1"),
         ([10.0, 1.0], {}, "increas"),
         ([1.0], {"rng": 3}, "rng is 3"),

@@ -125,8 +125,9 @@ class DeviceModel:
 
         A random walk in the logarithm of time, the signature of 1/f noise, spreads the cells
         without moving their median. ``nu`` adds the power law of phase-change cells,
-        ``G(t) = G (1 + t / t0)**-nu`` with exponents 0.049-0.1 (Nandakumar et al. 2019), for
-        contrast: the paper's cells show none (Fig. 2f). A ValueError says what is out of range.
+        ``G(t) = G (1 + t / t0)**-nu``, for contrast: the paper's cells show none (Fig. 2f). The
+        measured exponents depend on the state, see `crossmem.chip.phase_change`. A ValueError says
+        what is out of range.
 
         Parameters
         ----------
@@ -136,8 +137,9 @@ class DeviceModel:
             Seconds since programming, at least 0 and increasing.
         rng : numpy.random.Generator
             Draws the walk of each cell, and then its exponent.
-        nu, nu_spread : float
-            Mean exponent, and its standard deviation from cell to cell; no exponent is below 0.
+        nu, nu_spread : float or function
+            Mean exponent, and its standard deviation from cell to cell: a number, or a function of
+            the states ``conductance / g_max``, such as `StateLaw`. No cell's exponent is below 0.
 
         Returns
         -------
@@ -148,14 +150,14 @@ class DeviceModel:
         times = np.asarray(times, dtype=float)
         if times.ndim != 1 or not (times >= 0).all() or not (np.diff(times) > 0).all():
             raise ValueError(f"times are {times} s: give one increasing row of non-negative times")
-        check_not_negative(nu, "nu", 0.05)
-        check_not_negative(nu_spread, "nu_spread", 0.02)
+        state = conductance / self.g_max
+        mean, spread = _exponent(nu, state, "nu", 0.05), _exponent(nu_spread, state, "nu_spread")
         times = times.reshape(-1, *(1,) * conductance.ndim)
         decades = np.log10(1 + times / self.walk_onset)
         increments = check_rng(rng).standard_normal((len(times), *conductance.shape))
         increments *= np.sqrt(np.diff(decades, axis=0, prepend=0.0))
         walked = self._wander(conductance, self.walk * np.cumsum(increments, axis=0))
-        exponents = np.maximum(nu + nu_spread * rng.standard_normal(conductance.shape), 0.0)
+        exponents = np.maximum(mean + spread * rng.standard_normal(conductance.shape), 0.0)
         return walked * (1 + times / self.drift_onset) ** -exponents
 
     def iv_linear(self, conductance, voltages, rng):
@@ -180,3 +182,12 @@ class DeviceModel:
 
     def _confine(self, conductance):
         return np.clip(conductance, 0.0, self.g_max + self.headroom)
+
+
+def _exponent(value, state, name, example=0.02):
+    """A drift exponent as a number, or for each cell as the function of the state that it is."""
+    if not callable(value):
+        return check_not_negative(value, name, example)
+    exponents = np.asarray(value(state), dtype=float)
+    check_within(exponents, 0, np.inf, name, "give a function whose values are at least 0")
+    return exponents

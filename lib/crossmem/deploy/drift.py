@@ -12,7 +12,8 @@ def drift(crossbar, times, rng, *, nu=0.0, nu_spread=0.0):
     """Conductances of a programmed crossbar as time passes, (n_times, n_out, n_in, 2) in µS.
 
     Stuck devices stay as they are; the others drift as in `DeviceModel.retention`, which says what
-    the parameters are.
+    the parameters are. ``nu=phase_change.NU, nu_spread=phase_change.NU_SPREAD`` are those of
+    phase-change cells, whose exponents depend on their state.
     """
     fresh = crossbar.conductance
     aged = crossbar.device.retention(fresh, times, rng, nu=nu, nu_spread=nu_spread)

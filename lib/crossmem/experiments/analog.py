@@ -25,8 +25,8 @@ PARTS = {
     "read_noise": ("µS", "standard deviation of one read of a device"),
     "wire_resistance": ("Ω", "line resistance per segment"),
     "age": ("s", "time since programming"),
-    "nu": ("1", "mean drift exponent"),
-    "nu_spread": ("1", "spread of the drift exponent over the devices"),
+    "nu": ("1", "mean drift exponent, NaN if it depends on the state"),
+    "nu_spread": ("1", "spread of the drift exponent over the devices, NaN likewise"),
 }
 
 
@@ -39,7 +39,10 @@ def describe_chips(chips):
     """The `PARTS` of the ``chips`` of `analog_recall`, lists by the ``part`` that is not ideal."""
     names = [part for part, alike in chips.items() for _ in alike]
     found = {"part": quantity(names, "1", "part of the chip that is not ideal", "chip")}
-    columns = np.array([chip[1:] for alike in chips.values() for chip in alike], dtype=float)
+    rows = [
+        [np.nan if callable(x) else x for x in c[1:]] for alike in chips.values() for c in alike
+    ]
+    columns = np.array(rows, dtype=float)
     for (name, meaning), column in zip(PARTS.items(), columns.T, strict=True):
         found[name] = quantity(column, *meaning, "chip")
     return xr.Dataset(found)

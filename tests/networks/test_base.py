@@ -11,6 +11,7 @@ from crossmem.chip.faults import WeightLimits
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.networks.network import Network
 from crossmem.networks.optimal import MaxMarginMemory, MaxRecallMemory
+from crossmem.networks.published_rules import PublishedEquilibriumMemory, PublishedStorkeyMemory
 from crossmem.networks.rules import (
     EquilibriumMemory,
     HebbianMemory,
@@ -23,6 +24,8 @@ MEMORIES = {
     "storkey": StorkeyMemory(),
     "pseudo-inverse": PseudoInverseMemory(),
     "equilibrium": EquilibriumMemory(epochs=60),
+    "published storkey": PublishedStorkeyMemory(),
+    "published equilibrium": PublishedEquilibriumMemory(),
     "adaptive": AdaptiveMemory(optimizer="adam", steps=200),
     "largest margin": MaxMarginMemory(),
     "likeliest recall": MaxRecallMemory(),
@@ -182,6 +185,12 @@ class SignsPseudoInverse(Signs, PseudoInverseMemory): ...
 class SignsEquilibrium(Signs, EquilibriumMemory): ...
 
 
+class SignsPublishedStorkey(Signs, PublishedStorkeyMemory): ...
+
+
+class SignsPublishedEquilibrium(Signs, PublishedEquilibriumMemory): ...
+
+
 class SignsAdaptive(Signs, AdaptiveMemory): ...
 
 
@@ -212,6 +221,8 @@ EXPECTED_FAILURES = {
         SignsStorkey(),
         SignsPseudoInverse(),
         SignsEquilibrium(epochs=5),
+        SignsPublishedStorkey(),
+        SignsPublishedEquilibrium(epochs=5),
         SignsAdaptive(steps=5),
         SignsMaxMargin(),
         SignsMaxRecall(),

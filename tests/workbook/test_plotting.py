@@ -32,8 +32,9 @@ def test_an_unknown_width_is_refused():
 
 def test_every_rule_has_its_own_look():
     assert plotting.RULE_STYLE.keys() >= RULES.keys()
-    looks = [(style["color"], style["marker"]) for style in plotting.RULE_STYLE.values()]
-    assert len({color for color, _ in looks}) == len({marker for _, marker in looks}) == len(looks)
+    styles = plotting.RULE_STYLE.values()
+    looks = {(style["color"], style.get("linestyle", "-")) for style in styles}
+    assert len(looks) == len({style["marker"] for style in styles}) == len(styles)
 
 
 def test_colours_are_of_the_palette_that_okabe_and_ito_published():

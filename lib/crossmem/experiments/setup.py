@@ -15,7 +15,7 @@ from crossmem.checks import (
 )
 from crossmem.chip.crossbar import Crossbar
 from crossmem.chip.faults import WeightLimits
-from crossmem.networks import rules
+from crossmem.networks import published_rules, rules
 from crossmem.networks.adaptive import AdaptiveMemory
 from crossmem.patterns import SOURCES, add_gaussian_noise, flip_bits, image_side, load_patterns
 from crossmem.randomness import generator
@@ -25,6 +25,8 @@ RULES = {
     "storkey": rules.StorkeyMemory,
     "pseudo-inverse": rules.PseudoInverseMemory,
     "equilibrium": rules.EquilibriumMemory,
+    "published storkey": published_rules.PublishedStorkeyMemory,
+    "published equilibrium": published_rules.PublishedEquilibriumMemory,
     "adaptive": AdaptiveMemory,
 }
 # What an experiment requires that has no crossbars, or that has them instead of masks.
@@ -181,6 +183,8 @@ class Setup:
             return self._adaptive(seed)
         if self.rule == "equilibrium" and self.training.learning_rate is not None:
             return rules.EquilibriumMemory(learning_rate=self.training.learning_rate)
+        if self.rule == "published equilibrium":
+            return published_rules.PublishedEquilibriumMemory(seed=seed)
         return RULES[self.rule]()
 
     def _adaptive(self, seed):

@@ -11,6 +11,7 @@ from crossmem.checks import (
     check_positive,
     check_rate,
 )
+from crossmem.networks.arrays import namespace_of, to_numpy
 from crossmem.networks.base import AssociativeMemory, normalised_layer, readout_gain
 from crossmem.networks.network import ACTIVATIONS
 from crossmem.networks.noise import flipped_cues, gaussian_cues, shuffled_batches
@@ -73,6 +74,11 @@ class AdaptiveMemory(AssociativeMemory):
         means nothing for free weights.
     seed : int
         Initial weights and training noise.
+
+    Notes
+    -----
+    Patterns given to `fit` or `fit_batch` as an array of CuPy train on its GPU, with the random
+    numbers that they would see without one. The network has its weights in main memory.
 
     Attributes
     ----------
@@ -184,6 +190,12 @@ class AdaptiveMemory(AssociativeMemory):
         check_count(self.seed, "seed", least=0)
         self.recipe([])  # it checks the rest
 
+    def check_input(self, patterns, limits):
+        """As for every memory; patterns given as an array of CuPy stay on their GPU."""
+        namespace = namespace_of(patterns)
+        patterns, limits = super().check_input(to_numpy(patterns), limits)
+        return namespace.asarray(patterns), limits
+
     def _learn(self, patterns, limits):
         return _learn_batch([self], patterns[None], [limits])[0]
 
@@ -227,11 +239,11 @@ def fit_batch(memories, patterns, *, limits=None):
             continue
         stored, own = memory.check_input(stored, own)
         settings = to_json(memory.get_params() | {"seed": None})
-        key = (settings, memory.recipe(own), stored.shape)
+        key = (settings, memory.recipe(own), stored.shape, namespace_of(stored))
         groups.setdefault(key, []).append((memory, stored, own))
     for group in groups.values():
         members, stored, own = zip(*group, strict=True)
-        learned = _learn_batch(members, np.stack(stored), own)
+        learned = _learn_batch(members, namespace_of(stored[0]).stack(stored), own)
         for memory, layers, limit in zip(members, learned, own, strict=True):
             memory.keep(layers, limit)
     return memories

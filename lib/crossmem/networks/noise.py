@@ -1,6 +1,12 @@
-"""Fresh cues for each training step, written in place in single precision."""
+"""Fresh cues for each training step, written in place in single precision.
+
+Random numbers are drawn in main memory for arrays on a GPU too, where the same cues train the same
+network.
+"""
 
 import numpy as np
+
+from crossmem.networks.arrays import namespace_of
 
 
 def shuffled_batches(count, size, rng):
@@ -22,16 +28,21 @@ def flipped_cues(targets, rate, rng, out):
     number per flip instead of one per bit, and no search for bits drawn twice. Both arrays must be
     contiguous, so that their flat views are views.
     """
-    np.copyto(out, targets)
+    out[...] = targets
     throws = rng.poisson(-out.size * np.log1p(-rate))
     where = (rng.random(throws) * out.size).astype(np.intp)  # `integers` costs three times as much
+    where = namespace_of(out).asarray(where)
     out.reshape(-1)[where] = -targets.reshape(-1)[where]
 
 
 def gaussian_cues(targets, sigma, rng, out):
     """Write the targets plus Gaussian noise, clipped to [-1, 1], into ``out``."""
-    rng.standard_normal(out=out, dtype=np.float32)
+    xp = namespace_of(out)
+    if xp is np:
+        rng.standard_normal(out=out, dtype=np.float32)
+    else:
+        out[...] = xp.asarray(rng.standard_normal(out.shape, dtype=np.float32))
     out *= sigma
     out += targets
-    np.maximum(out, -1.0, out=out)
-    np.minimum(out, 1.0, out=out)
+    xp.maximum(out, -1.0, out=out)
+    xp.minimum(out, 1.0, out=out)

@@ -1,6 +1,7 @@
 """Gradient descent of a stack of tanh layers within weight limits: the hot loop.
 
-A leading replica axis lets several small networks train as one batched product.
+A leading replica axis lets several small networks train as one batched product. Every array lives
+where the targets do: CuPy's train on the GPU, by the same lines.
 """
 
 from collections import namedtuple
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossmem.checks import check_choice, check_count, check_not_negative, check_positive
+from crossmem.networks.arrays import namespace_of, to_numpy
 
 LOSSES = ("squared", "cubic", "logistic")
 EPSILON = 1e-8  # of both optimisers, the default of every deep-learning library
@@ -66,18 +68,19 @@ class RMSprop:
     decay = 0.99
 
     def __init__(self, like):
-        self.square, self.count = np.zeros_like(like), 0
+        self.xp = namespace_of(like)
+        self.square, self.count = self.xp.zeros_like(like), 0
 
     def step(self, value, gradient, rate, scratch):
         """Move ``value`` in place; ``gradient`` and ``scratch`` are overwritten."""
         self.count += 1
-        np.multiply(gradient, gradient, out=scratch)
+        self.xp.multiply(gradient, gradient, out=scratch)
         self.square *= self.decay
         self.square += scratch
-        np.sqrt(self.square, out=scratch)
+        self.xp.sqrt(self.square, out=scratch)
         direction, unit, root_unit = self.direction(gradient)
         scratch += EPSILON / root_unit
-        np.divide(direction, scratch, out=gradient)
+        self.xp.divide(direction, scratch, out=gradient)
         gradient *= rate * unit / root_unit
         value -= gradient
 
@@ -93,7 +96,7 @@ class Adam(RMSprop):
 
     def __init__(self, like):
         super().__init__(like)
-        self.mean = np.zeros_like(like)
+        self.mean = self.xp.zeros_like(like)
 
     def direction(self, gradient):
         """As in `RMSprop`, with the running mean in place of the gradient."""
@@ -105,16 +108,19 @@ class Adam(RMSprop):
 
 
 class Weights:
-    """Weights of a layer, (R, n_out, n_in), with their gradient, limits and optimiser."""
+    """Weights of a layer, (R, n_out, n_in), with their gradient, limits and optimiser.
 
-    def __init__(self, value, limits, optimizer):
-        self.value = _single(value)
-        self.gradient, self.scratch = np.empty_like(self.value), np.empty_like(self.value)
+    All are arrays of the namespace ``xp``, whatever the arrays given are.
+    """
+
+    def __init__(self, value, limits, optimizer, xp):
+        self.xp, self.value = xp, _single(value, xp)
+        self.gradient, self.scratch = xp.empty_like(self.value), xp.empty_like(self.value)
         self.optimizer = optimizer(self.value)
         self.low = self.high = self.working = None
         if limits is not None:
-            low, high = map(_single, limits)
-            free = np.isinf(low) & np.isinf(high)
+            low, high = (_single(bound, xp) for bound in limits)
+            free = xp.isinf(low) & xp.isinf(high)
             if not (free | ((low == 0) & (high == 0))).all():
                 self.low, self.high = low, high
             elif not free.all():  # a 0/1 mask is one pass over memory, bounds are two
@@ -131,14 +137,15 @@ class Weights:
         if self.working is not None:
             self.value *= self.working
         elif self.low is not None:
-            np.maximum(self.value, self.low, out=self.value)
-            np.minimum(self.value, self.high, out=self.value)
+            self.xp.maximum(self.value, self.low, out=self.value)
+            self.xp.minimum(self.value, self.high, out=self.value)
 
     def keep(self, alive):
         """Forget the replicas whose entry of ``alive`` is false."""
+        kind = type(self.value)
         for owner in (self, self.optimizer):
             for name, array in vars(owner).items():
-                if isinstance(array, np.ndarray):
+                if isinstance(array, kind):
                     setattr(owner, name, array[alive])
 
 
@@ -152,7 +159,7 @@ class Trainer:
     Parameters
     ----------
     targets : array (R, P, N)
-        Patterns that each network must return.
+        Patterns that each network must return. They say where training takes place.
     weights : list of arrays (R, n_out, n_in)
         Initial effective weights of each layer; they are copied.
     limits : list of (low, high) pairs of arrays (R, n_out, n_in), or of None
@@ -165,25 +172,27 @@ class Trainer:
 
     def __init__(self, targets, weights, limits, recipe, corrupt=None, draw=None):
         self.recipe, self.corrupt, self.draw = recipe, corrupt, draw
-        kind = OPTIMIZERS[recipe.optimizer]
-        self.weights = [Weights(*own, kind) for own in zip(weights, limits, strict=True)]
+        kind, xp = OPTIMIZERS[recipe.optimizer], namespace_of(targets)
+        self.xp, pairs = xp, zip(weights, limits, strict=True)
+        self.weights = [Weights(value, bounds, kind, xp) for value, bounds in pairs]
         # Unrolled updates are a deeper stack whose layers share their weights.
         self.path = self.weights * recipe.unroll
-        self.targets = self._patterns = _single(targets)
+        self.targets = self._patterns = _single(targets, xp)
         self._choose()
         self._allocate()
 
     def _allocate(self):
-        self.inputs = np.empty_like(self.targets) if self.corrupt else self.targets
+        self.inputs = self.xp.empty_like(self.targets) if self.corrupt else self.targets
         shapes = [(*self.targets.shape[:2], layer.value.shape[1]) for layer in self.path]
-        self.outputs = [np.empty(shape, dtype=np.float32) for shape in shapes]
-        self.deltas = [np.empty(shape, dtype=np.float32) for shape in shapes]
+        self.outputs = [self.xp.empty(shape, dtype=np.float32) for shape in shapes]
+        self.deltas = [self.xp.empty(shape, dtype=np.float32) for shape in shapes]
 
     def _choose(self):
         """Take the patterns of the next step, (R, B, N), if a step does not see all."""
         if self.draw:  # one `take` of whole rows: three times as fast as an index per replica
             replicas, count, neurons = self._patterns.shape
             rows = np.asarray(self.draw()) + count * np.arange(replicas)[:, None]
+            rows = self.xp.asarray(rows)
             self.targets = self._patterns.reshape(-1, neurons).take(rows, axis=0)
 
     def show(self):
@@ -195,9 +204,9 @@ class Trainer:
             self.inputs = self.targets
         below = self.inputs
         for weights, output in zip(self.path, self.outputs, strict=True):
-            np.matmul(below, weights.value.swapaxes(1, 2), out=output)
+            self.xp.matmul(below, weights.value.swapaxes(1, 2), out=output)
             if output is not self.outputs[-1] or self.recipe.loss != "logistic":
-                np.tanh(output, out=output)
+                self.xp.tanh(output, out=output)
             below = output
 
     def descend(self, rate):
@@ -215,46 +224,53 @@ class Trainer:
             # The last use of weights on the path writes their gradient, those before it add to it.
             last_use = index >= len(self.path) - len(self.weights)
             gradient = weights.gradient if last_use else weights.scratch
-            np.matmul(delta.swapaxes(1, 2), below, out=gradient)
+            self.xp.matmul(delta.swapaxes(1, 2), below, out=gradient)
             if not last_use:
                 weights.gradient += gradient
             if index:
-                np.matmul(delta, weights.value, out=self.deltas[index - 1])
-                _to_slope(below)
+                self.xp.matmul(delta, weights.value, out=self.deltas[index - 1])
+                self._to_slope(below)
                 self.deltas[index - 1] *= below
 
     def _output_delta(self):
         """Loss gradient at the input of the last layer's activation; overwrites the outputs."""
-        output, delta, loss = self.outputs[-1], self.deltas[-1], self.recipe.loss
+        xp, loss = self.xp, self.recipe.loss
+        output, delta = self.outputs[-1], self.deltas[-1]
         count = output.shape[1] * output.shape[2]
         if loss == "logistic":  # d/dh log(1 + exp(-x h)) = -x / (1 + exp(x h))
-            np.multiply(output, self.targets, out=output)
-            np.minimum(output, 80.0, out=output)  # exp(88) overflows float32
-            np.exp(output, out=output)
+            xp.multiply(output, self.targets, out=output)
+            xp.minimum(output, 80.0, out=output)  # exp(88) overflows float32
+            xp.exp(output, out=output)
             output += 1.0
-            np.divide(self.targets, output, out=delta)
+            xp.divide(self.targets, output, out=delta)
             delta *= -1.0 / count
             return
-        np.subtract(output, self.targets, out=delta)
-        _to_slope(output)
+        xp.subtract(output, self.targets, out=delta)
+        self._to_slope(output)
         if loss == "cubic":
             output *= delta
-            np.absolute(delta, out=delta)
+            xp.absolute(delta, out=delta)
         delta *= (2.0 if loss == "squared" else 3.0) / count
         delta *= output
 
     def losses(self):
         """Mean loss per output of each network, from the outputs just computed, shape (R,)."""
-        output = self.outputs[-1]
+        xp, output = self.xp, self.outputs[-1]
         if self.recipe.loss == "logistic":
-            return np.logaddexp(0.0, -output * self.targets).mean(axis=(1, 2))
-        error = np.subtract(output, self.targets, out=self.deltas[-1])
+            return xp.logaddexp(0.0, -output * self.targets).mean(axis=(1, 2))
+        error = xp.subtract(output, self.targets, out=self.deltas[-1])
         if self.recipe.loss == "cubic":
-            return (np.absolute(error) ** 3).mean(axis=(1, 2))
-        return np.einsum("rpn,rpn->r", error, error) / error[0].size
+            return (xp.absolute(error) ** 3).mean(axis=(1, 2))
+        return xp.einsum("rpn,rpn->r", error, error) / error[0].size
+
+    def _to_slope(self, output):
+        """Turn outputs of tanh into its slopes there, tanh' = 1 - tanh², in place."""
+        output *= output
+        self.xp.subtract(1.0, output, out=output)
 
     def keep(self, alive):
-        """Go on with the replicas whose entry of ``alive`` is true."""
+        """Go on with the replicas whose entry of ``alive``, a NumPy array, is true."""
+        alive = self.xp.asarray(alive)
         self.targets = self._patterns = self.targets[alive]
         for weights in self.weights:
             weights.keep(alive)
@@ -266,20 +282,21 @@ def train(targets, weights, *, limits, recipe, corrupt=None, draw=None):
     """Train a batch of networks; each stops at its own tolerance or at the last step.
 
     Parameters are those of `Trainer`. `Trained` has the weights of each layer, (R, n_out, n_in),
-    and the last loss and the steps taken of each network, (R,). A loss that stops being finite is a
-    FloatingPointError. Networks do not depend on the others in their batch: every operation acts
-    on each replica alone, and a finished one leaves. With ``corrupt`` or ``draw`` all take all
-    steps, since the loss of fresh cues or of some patterns says little.
+    and the last loss and the steps taken of each network, (R,); all are arrays of NumPy, wherever
+    training took place. A loss that stops being finite is a FloatingPointError. Networks do not
+    depend on the others in their batch: every operation acts on each replica alone, and a finished
+    one leaves. With ``corrupt`` or ``draw`` all take all steps, since the loss of fresh cues or of
+    some patterns says little.
     """
     trainer = Trainer(targets, weights, limits, recipe, corrupt, draw)
     running = np.arange(len(trainer.targets))
-    kept = [np.empty_like(layer.value) for layer in trainer.weights]
+    kept = [np.empty(layer.value.shape, dtype=np.float32) for layer in trainer.weights]
     result = Trained(kept, np.empty(len(running)), np.empty(len(running), dtype=int))
     for step in range(recipe.steps + 1):
         last = step == recipe.steps
         trainer.show()
         if last or (not (corrupt or draw) and step % CHECK_EVERY == 0):
-            losses = trainer.losses().astype(float)
+            losses = to_numpy(trainer.losses()).astype(float)
             if not np.isfinite(losses).all():
                 raise FloatingPointError(
                     f"training diverged by step {step}: lower learning_rate={recipe.learning_rate}"
@@ -288,7 +305,7 @@ def train(targets, weights, *, limits, recipe, corrupt=None, draw=None):
             if done.any():
                 ended = running[done]
                 for array, layer in zip(kept, trainer.weights, strict=True):
-                    array[ended] = layer.value[done]
+                    array[ended] = to_numpy(layer.value[trainer.xp.asarray(done)])
                 result.losses[ended], result.steps[ended] = losses[done], step
                 running = running[~done]
                 if not len(running):
@@ -298,11 +315,5 @@ def train(targets, weights, *, limits, recipe, corrupt=None, draw=None):
     return result
 
 
-def _single(array):
-    return np.array(array, dtype=np.float32, order="C")
-
-
-def _to_slope(output):
-    """Turn outputs of tanh into its slopes there, tanh' = 1 - tanh², in place."""
-    output *= output
-    np.subtract(1.0, output, out=output)
+def _single(array, xp):
+    return xp.array(array, dtype=np.float32, order="C")

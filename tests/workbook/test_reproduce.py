@@ -148,11 +148,13 @@ def test_papermill_alone_runs_a_notebook_alike(project):
     assert "[1, 2], 0.25, 'capacity'" in ours.cells[-1].outputs[0].data["text/plain"]
 
 
-def test_quick_notebooks_share_the_workers_and_the_late_one_runs_alone(project, no_kernel):
-    write_notebook(project, "07_late", "x = 1")
-    assert main(["--workers", "4", "--only", "01", "02", "07"]) == 0
+def test_quick_notebooks_share_the_workers_and_the_late_one_runs_alone(project, no_kernel, capfd):
+    for late in ("07_late", "A1_appendix"):
+        write_notebook(project, late, "x = 1")
+    assert main(["--workers", "4", "--only", "A1", "01", "02", "07"]) == 0
     assert sorted(given(nb)["workers"] for _, nb in no_kernel[:2]) == [2, 2]
-    assert given(no_kernel[2][1])["workers"] == 4
+    assert [given(nb)["workers"] for _, nb in no_kernel[2:]] == [4, 4]
+    assert lines(capfd)[-2] == "A1_appendix ..."
 
 
 def test_the_points_of_a_notebook_are_computed_on_a_cluster(project, capfd):

@@ -18,7 +18,8 @@ from crossmem.workbook.kernels import Kernels, render, run, say
 from crossmem.workbook.ledger import join_ledgers, update_readme
 from crossmem.workbook.workers import count_workers
 
-#: From this number on, a notebook reads what others made or measures speed: it runs alone.
+#: From this number on, a notebook reads what others made or measures speed: it runs alone. So do
+#: the appendices, whose numbers begin with a letter.
 ALONE = "07"
 
 
@@ -77,9 +78,8 @@ def plan(options):
         "cache": str((options.cache or root / ".cache" / "crossmem").resolve()),
         "workers": count_workers(options.workers),
     }
-    notebooks = {
-        path.stem: path for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    }
+    found = sorted((root / "notebooks").glob("[0-9A-Z][0-9]_*.ipynb"))  # appendices, A1, are last
+    notebooks = {path.stem: path for path in found}
     files = {}
     if options.scale == "paper":
         files = {path.stem: path for path in sorted((root / "params" / "paper").glob("*.yaml"))}
@@ -170,7 +170,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="python -m crossmem.reproduce", description=__doc__)
     add = parser.add_argument
     add("--scale", choices=["quick", "paper"], default="quick")
-    add("--only", nargs="+", metavar="NN", help="numbers of notebooks, such as 02")
+    add("--only", nargs="+", metavar="NN", help="numbers of notebooks, such as 02 or A1")
     add("--output", type=Path, help="folder of the results [figures/SCALE]")
     add("--cache", type=Path, help="folder of finished grid points [.cache/crossmem]")
     add("--workers", type=int, help="worker processes [CROSSMEM_WORKERS, or all processors]")

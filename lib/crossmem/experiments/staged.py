@@ -2,7 +2,8 @@
 
 import copy
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -12,15 +13,37 @@ from crossmem.checks import check_choice
 from crossmem.chip.devices import DeviceModel
 from crossmem.chip.faults import FaultMap, WeightLimits
 from crossmem.deploy.programming import program
-from crossmem.deploy.staged import program_in_stages
+from crossmem.deploy.staged import StagePlan, program_in_stages
 from crossmem.experiments.capacity import capacities, capacity_search, first_load
 from crossmem.experiments.quality import setup_quality
-from crossmem.labels import quantity
+from crossmem.experiments.surroundings import IDEAL, surrounded
+from crossmem.labels import describe, quantity
+from crossmem.networks.base import AssociativeMemory
 from crossmem.randomness import generator
 
 WAYS = ("trained", "at once", "in stages")
 #: Programming error of the paper's devices in µS (Fig. 6a), and the least that can be asked for.
 PAPER_ERROR, LEAST_ERROR = 3.894, 1.0
+BINS = np.linspace(-1.11, 1.11, 112)  # G_max, of the histogram of the weights; 0 is inside of one
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a memory comes onto a chip."""
+
+    levels: int = 0  #: conductances that a target can have; 0 for any
+    #: whether the training knows the stuck devices; otherwise they are found while programming
+    scanned: bool = True
+    #: train free weights, which are scaled into the range of the chip afterwards, as published,
+    #: rather than within the limits of the chip; they are written at once only
+    free: bool = False
+    plan: StagePlan = StagePlan()  #: of programming in stages
+    chip: tuple = IDEAL  #: what surrounds the devices of the written chip, see `surrounded`
+
+    @property
+    def ways(self):
+        """Which of the `WAYS` there are."""
+        return WAYS[:2] if self.free else WAYS
 
 
 def device_with_error(error, levels=0):
@@ -45,77 +68,113 @@ def device_with_error(error, levels=0):
     return replace(paper, relaxation=more)
 
 
-def chip_for(setup, *, levels=0, scanned=True, free=False, seed):
+def chip_for(setup, writing, seed):
     """Crossbars of a setup, and the `WeightLimits` within which a memory for them trains.
 
     The limits are those of the fault map, -1 and 1 without faults or without a scan, and zero for
-    the masked weights of the setup. With ``free`` there are none but the masks.
+    the masked weights of the setup. Free weights have none but the masks.
     """
     rng = generator(seed, "chip to program", setup.neurons)
-    device = device_with_error(setup.programming_error or PAPER_ERROR, levels)
+    device = device_with_error(setup.programming_error or PAPER_ERROR, writing.levels)
     crossbars, masks, limits = setup.fabricate(rng, device), setup.masked_limits(seed), []
     for crossbar, masked in zip(crossbars, masks, strict=True):
         unknown = FaultMap.without_faults(crossbar.shape, device.g_max)
-        chip = (crossbar.characterize() if scanned else unknown).weight_limits()
+        chip = (crossbar.characterize() if writing.scanned else unknown).weight_limits()
         limits.append(WeightLimits(chip.clip(masked.low), chip.clip(masked.high)))
-    return crossbars, masks if free else limits
+    return crossbars, masks if writing.free else limits
 
 
-def staged_quality(setup, *, levels=0, scanned=True, free=False, plan=None, seed):
-    """Recall of a given number of patterns in each of the `WAYS`, and what programming took.
+def written(memory, stored, crossbars, writing, way, seed):
+    """A memory written on copies of crossbars, at once or in stages: its network, and they."""
+    own, rng = copy.deepcopy(crossbars), generator(seed, "writing", way, *stored.shape[::-1])
+    if check_choice(way, "way", WAYS[1:]) == "at once":
+        return program(memory, own, rng), own
+    return program_in_stages(memory, stored, own, rng, plan=writing.plan), own
+
+
+def staged_quality(setup, *, writing, seed):
+    """Recall of a given number of patterns in each of the ways, and what programming took.
 
     Parameters
     ----------
     setup : Setup
         Its ``programming_error`` is that of `device_with_error`, the paper's if it is 0; its stuck
         devices are those of the chip, and its masked weights stay zero.
-    levels : int
-        Conductances that a target can have; 0 for any.
-    scanned : bool
-        Whether the training knows the stuck devices. Otherwise they are found while programming.
-    free : bool
-        Train free weights, which are scaled into the range of the chip afterwards, as published,
-        rather than within the limits of the chip.
-    plan : StagePlan, optional
+    writing : Writing
+        Its chip has no periphery. Only what is written in stages counts pulses, reads and steps.
     """
-    crossbars, limits = chip_for(setup, levels=levels, scanned=scanned, free=free, seed=seed)
+    crossbars, limits = chip_for(setup, writing, seed)
     stored = setup.stored(seed)
-    memory = setup.memory(seed).fit(stored, limits=limits)
-    networks = {"trained": memory.network_}
-    for way in WAYS[1:]:
-        networks[way] = _written(memory, stored, copy.deepcopy(crossbars), way, plan, seed)
-    found = []
-    for network in networks.values():
-        spread = np.concatenate([layer.weights.ravel() for layer in network.layers]).std()
-        spread = quantity(spread, "G_max", "standard deviation of the weights")
-        found.append(setup_quality(setup, network, stored, seed).assign(spread=spread))
-    counts = _counts(networks["in stages"].record)
-    return xr.concat(found, xr.Variable("way", list(WAYS))).assign(counts)
+    memory, found = setup.memory(seed).fit(stored, limits=limits), []
+    for way in writing.ways:
+        network = memory.network_
+        if way != "trained":
+            network, _ = written(memory, stored, crossbars, writing, way, seed)
+        weights = np.concatenate([layer.weights.ravel() for layer in network.layers])
+        spread = quantity(weights.std(), "G_max", "standard deviation of the weights")
+        density = np.histogram(weights, BINS, density=True)[0]
+        density = quantity(density, "1/G_max", "density of the weights", "weight")
+        quality = setup_quality(setup, network, stored, seed)
+        found.append(quality.assign(spread=spread, density=density))
+    found = xr.concat(found, xr.Variable("way", list(writing.ways)))
+    found = found.assign_coords(weight=(BINS[1:] + BINS[:-1]) / 2)
+    found = describe(found, weight=("G_max", "weight"))
+    return found if writing.free else found.assign(_counts(network.record))
 
 
-def staged_capacity(
-    setup, *, way, levels=0, scanned=True, free=False, threshold=0.99, criteria=CRITERIA, seed
-):
-    """Capacity in one of the `WAYS`; parameters as in `staged_quality` and `storage_capacity`."""
-    check_choice(way, "way", WAYS)
-    crossbars, limits = chip_for(setup, levels=levels, scanned=scanned, free=free, seed=seed)
+@dataclass
+class FittedOnce:
+    """Fits a memory, or returns the one that was fitted before to as many patterns.
 
-    def deploy(memory, stored):
-        return _written(memory, stored, copy.deepcopy(crossbars), way, None, seed)
+    For searches whose patterns of one number are always the same: ``fitted`` holds their memories
+    by number.
+    """
 
-    search = capacity_search(setup, seed, limits, deploy=None if way == "trained" else deploy)
+    memory: AssociativeMemory
+    fitted: dict
+
+    def fit(self, patterns, *, limits):
+        """The fitted memory; as `AssociativeMemory.fit`."""
+        count = len(patterns)
+        if count not in self.fitted:
+            self.fitted[count] = self.memory.fit(patterns, limits=limits)
+        return self.fitted[count]
+
+
+def staged_capacity(setup, *, writing, threshold=0.99, worst_pattern_seeds=None, seed):
+    """Capacity in each of the ways of a `Writing`, with what surrounds the written chip.
+
+    The other parameters are as in `staged_quality` and `storage_capacity`.
+    """
+    crossbars, limits = chip_for(setup, writing, seed)
     working = np.mean([own.working.mean() for own in limits])
     share = setup.memory(seed).devices(setup.neurons) / (2 * setup.neurons) * working**1.25
-    guess = max(round(first_load(setup) * share), 1)
-    return capacities(search, criteria, threshold=threshold, guess=guess)
+    guess, fitted, found = max(round(first_load(setup) * share), 1), {}, []
+    by_mean_only = worst_pattern_seeds is not None and seed >= worst_pattern_seeds
+    left_out = "worst_pattern" if by_mean_only else None
 
+    def deploy(way, memory, stored):
+        if way == "trained":
+            return memory.network_
+        network, own = written(memory, stored, crossbars, writing, way, seed)
+        return surrounded(network, own, writing.chip, stored, seed)
 
-def _written(memory, stored, crossbars, way, plan, seed):
-    """The network of crossbars that are programmed at once or in stages."""
-    rng = generator(seed, "writing", way, memory.n_features_in_, len(stored))
-    if way == "at once":
-        return program(memory, crossbars, rng)
-    return program_in_stages(memory, stored, crossbars, rng, plan=plan)
+    for way in writing.ways:
+        search = capacity_search(
+            setup,
+            seed,
+            limits,
+            memory=lambda: FittedOnce(setup.memory(seed), fitted),
+            deploy=partial(deploy, way),
+        )
+        held = capacities(search, CRITERIA, left_out, threshold=threshold, guess=guess)
+        found.append(held["capacity"])
+        # The other ways begin with a memory that is there, of about as many patterns as it can.
+        most = max(float(found[0].sel(criterion="mean")), 1.0)
+        guess = min(fitted, key=lambda count: abs(math.log(count / most)))
+    trainings = quantity(len(fitted), "1", "trainings of the search")
+    along = xr.Variable("way", list(writing.ways))
+    return {"capacity": xr.concat(found, along), "trainings": trainings}
 
 
 def _counts(record):

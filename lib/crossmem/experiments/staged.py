@@ -142,9 +142,9 @@ class FittedOnce:
 
 
 def staged_capacity(setup, *, writing, threshold=0.99, worst_pattern_seeds=None, seed):
-    """Capacity in each of the ways of a `Writing`, with what surrounds the written chip.
+    """Capacity in each of the `WAYS`, with what surrounds the written chip.
 
-    The other parameters are as in `staged_quality` and `storage_capacity`.
+    It is NaN in stages for free weights, which are not trained further. The other parameters are as in `staged_quality` and `storage_capacity`.
     """
     crossbars, limits = chip_for(setup, writing, seed)
     working = np.mean([own.working.mean() for own in limits])
@@ -173,8 +173,8 @@ def staged_capacity(setup, *, writing, threshold=0.99, worst_pattern_seeds=None,
         most = max(float(found[0].sel(criterion="mean")), 1.0)
         guess = min(fitted, key=lambda count: abs(math.log(count / most)))
     trainings = quantity(len(fitted), "1", "trainings of the search")
-    along = xr.Variable("way", list(writing.ways))
-    return {"capacity": xr.concat(found, along), "trainings": trainings}
+    held = xr.concat(found, xr.Variable("way", list(writing.ways)))
+    return {"capacity": held.reindex(way=list(WAYS)), "trainings": trainings}
 
 
 def _counts(record):

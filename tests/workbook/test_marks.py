@@ -20,7 +20,7 @@ def test_a_family_has_a_curve_for_each_combination_in_both_styles(axes):
     assert len(axes.lines) == 6
     last = axes.lines[-1]
     assert last.get_ydata().tolist() == [31, 34]
-    assert (last.get_color(), last.get_linestyle()) == (plotting.BLUE, "--")
+    assert (last.get_color(), last.get_linestyle()) == (plotting.ROLES["deeper"], "--")
     assert last.get_linewidth() == 3
     marks.legend_of(axes.figure, "network", "load", ncols=5)
     (legend,) = axes.figure.legends

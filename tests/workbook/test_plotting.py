@@ -40,7 +40,21 @@ def test_every_rule_has_its_own_look():
 def test_colours_are_of_the_palette_that_okabe_and_ito_published():
     published = {"#000000", "#E69F00", "#56B4E9", "#009E73"}
     published |= {"#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert {style["color"] for style in plotting.RULE_STYLE.values()} <= published
+    hues = {style["color"] for style in plotting.RULE_STYLE.values()} - {plotting.ROLES["hebb"]}
+    assert hues <= published
+
+
+def test_a_colour_means_the_same_in_every_chapter():
+    """The published training and a single layer, the hidden layer, and ours."""
+    roles = plotting.ROLES
+    published = plotting.RULE_STYLE["adaptive"], plotting.LAYER_STYLE[1]
+    published += plotting.TRAINING_STYLE["published"], plotting.WAY_STYLE["masked"]
+    hidden = plotting.LAYER_STYLE[2], plotting.NETWORK_STYLE["binary, hidden layer"]
+    ours = plotting.TRAINING_STYLE["two updates"], plotting.WAY_STYLE["two updates"]
+    ours += (plotting.WRITING_STYLE["in stages"],)
+    for role, styles in (("published", published), ("hidden", hidden), ("ours", ours)):
+        assert {style["color"] for style in styles} == {roles[role]}, role
+    assert not {style["color"] for style in plotting.RULE_STYLE.values()} & {roles["ours"]}
 
 
 def test_curve_shows_the_mean_and_the_quartiles(axes):

@@ -22,11 +22,12 @@ WIDTHS = {"single": 89.0, "double": 183.0}  # mm, one and two columns of a Natur
 #: The looks of `curves`, by the dimension whose entries they tell apart.
 STYLES = read_yaml(Path(__file__).with_name("styles.yaml"))
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = STYLES.pop("palette").values()
+ROLES = STYLES.pop("roles")  # what a colour means in every chapter
 RULE_STYLE, LAYER_STYLE, PLAN_STYLE = STYLES["rule"], STYLES["layers"], STYLES["plan"]
 COMPONENT_STYLE, TRAINING_STYLE = STYLES["component"], STYLES["training"]
 WAY_STYLE, NETWORK_STYLE, LOAD_STYLE = STYLES["way"], STYLES["network"], STYLES["load"]
 SCAN_STYLE, CELL_STYLE = STYLES["mode"], tuple(STYLES["cell"].values())
-DEVICE_STYLE = STYLES["device"]
+DEVICE_STYLE, WRITING_STYLE = STYLES["device"], STYLES["writing"]
 NEUTRAL = "0.45"  # grey of theory lines and stamps
 FAINT = {"color": NEUTRAL, "fontsize": 6}  # their labels
 ACCENT = VERMILION  # for panels of a single quantity
@@ -190,7 +191,7 @@ def forest(ax, names, series, *, xlabel):
     `series` holds two lists by label: for each of the named rows an interval (mean, low, high), or
     None.
     """
-    looks = {"marker": "o", "color": ACCENT}, {"marker": "s", "color": BLUE, "mfc": "white"}
+    looks = {"marker": "o", "color": BLUE}, {"marker": "s", "color": BLUE, "mfc": "white"}
     for (label, intervals), shift, look in zip(series.items(), (-0.15, 0.15), looks, strict=True):
         rows = [row for row, one in enumerate(intervals) if one is not None]
         mean, low, high = np.reshape([intervals[row] for row in rows], (-1, 3)).T

@@ -256,8 +256,8 @@ def test_when_the_single_layer_fails_it_does_not_rest():
     spurious, moving = share.sel(outcome="spurious"), share.sel(outcome="moving")
     assert spurious.sel(layers=1) < spurious.sel(layers=2)
     assert (spurious + moving).sel(layers=1) > (spurious + moving).sel(layers=2)
-    assert CLAIMS["S6-spurious"].verdict == "not reproduced"
-    assert CLAIMS["S6-unstored"].verdict == "reproduced"
+    assert CLAIMS["S6-spurious"].verdict == "disagrees"
+    assert CLAIMS["S6-unstored"].verdict == "same direction"
 
 
 def parameters(name):
@@ -315,10 +315,11 @@ def test_a_circuit_factorised_once_is_faster_than_one_call_per_vector():
 def test_scans_are_rare_enough_to_be_cheap():
     """Row by row, in use, less than a thousandth: hourly typically, daily with the worst."""
     scan = load(PAPER / "06_scan_cost.nc").sel(mode="rows", neurons=1024)
-    for name, what in (("seconds", "time"), ("equivalent", "energy")):
+    for name in ("seconds", "equivalent"):
         assert float(scan[name].sel(end="typical")) / 3600 < 1e-3
         assert float(scan[name].sel(end="high")) / 86400 < 1e-3
-        assert CLAIMS[f"S8-{what}"].verdict == "reproduced"
+    assert CLAIMS["S8-time"].verdict == "agrees"
+    assert CLAIMS["S8-energy"].verdict == "depends on the constants"  # hourly, with the worst
     for name in ("seconds", "energy", "equivalent"):
         assert (np.diff(scan[name].sel(end=["low", "typical", "high"])) > 0).all()
     assert float(scan["write_energy"]) > 10 * float(scan["read_energy"])
@@ -327,7 +328,7 @@ def test_scans_are_rare_enough_to_be_cheap():
 def test_scans_of_one_device_at_a_time_are_not_cheap():
     scan = load(PAPER / "06_scan_cost.nc").sel(mode="devices", neurons=1024)
     assert float(scan["seconds"].sel(end="typical")) / 86400 > 1e-3
-    assert CLAIMS["S8-time-devices"].verdict == "not reproduced"
+    assert CLAIMS["S8-time-devices"].verdict == "disagrees"
     assert all("row by row" in CLAIMS[f"S8-{what}"].what for what in ("time", "energy"))
 
 
@@ -434,7 +435,7 @@ def test_the_stack_grows_on_noisy_cues_as_published():
     """And by more than a tenth of the exponent faster than by the published training."""
     data = load(PAPER / "07_stack_neurons.nc")["capacity"].sel(criterion="mean", drop=True)
     ours = growth(data, "neurons")
-    assert CLAIMS["beyond-4f-exponent"].ours == pytest.approx(ours.value, rel=1e-4)
+    assert CLAIMS["beyond-4f-exponent"].after == pytest.approx(ours.value, rel=1e-4)
     assert ours.value == pytest.approx(1.49, abs=0.05)
     assert ours.low > growth(capacity("03_capacity_neurons", layers=2), "neurons").high
 
@@ -558,7 +559,7 @@ def test_programming_error_of_even_and_of_learned_weights():
         assert float(one["deviation"]) == pytest.approx(3.9, abs=0.2)
     assert float(learned["mean"]) < 0
     assert float(learned["mean"] - learned["mean_of_untouched"]) == pytest.approx(0.1, abs=0.1)
-    assert CLAIMS["6a-mean-learned"].verdict == "not reproduced"
+    assert CLAIMS["6a-mean-learned"].verdict == "disagrees"
     assert CLAIMS["6a-mean-learned"].ours == pytest.approx(float(learned["mean"]), rel=1e-4)
 
 
@@ -578,7 +579,7 @@ def test_no_constants_give_both_published_energy_ratios():
             ours = float(ratio.sel(width=hidden, n_patterns=count).mean())
             claim = CLAIMS[f"6c-{name}-{count}"]
             assert claim.ours == pytest.approx(ours, rel=1e-4)
-            assert claim.verdict == "not reproduced" and len(claim.reason) < 200
+            assert claim.verdict == "not testable" and len(claim.reason) < 200
 
 
 def test_latency_saved_follows_from_the_sweeps():

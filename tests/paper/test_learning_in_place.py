@@ -58,7 +58,7 @@ def test_lines_ruin_what_was_trained_without_them_and_not_what_was_trained_on_th
     assert float(seen[0].mean()) < 0.65 and float(seen[1].mean()) >= 0.95
     ideal = load("lines_transferred")["test_accuracy"].sel(hidden=16, line_resistance=0.0)
     assert float(ideal.mean() - placed.mean()) < 0.01
-    assert CLAIMS["ep-lines-gain"].verdict == "exceeded"
+    assert CLAIMS["ep-lines-gain"].verdict == "beyond"
 
 
 def test_the_loss_of_transferred_networks_grows_with_the_lines():
@@ -117,7 +117,7 @@ def test_a_ratio_of_ten_is_the_knee():
     means = load("ratio")["test_accuracy"].mean("seed")
     lost = means.sel(ratio=1000.0) - means.sel(ratio=10.0)
     assert float(lost.sel(device="yakopcic")) > 0.02  # twice what the baseline loses
-    assert CLAIMS["ep-ratio-other"].verdict == "not reproduced"
+    assert CLAIMS["ep-ratio-other"].verdict == "inconclusive"
     mean = means.sel(device="linear")
     assert float(mean.sel(ratio=2.0)) < 0.85
     assert float(mean.sel(ratio=1000.0) - mean.sel(ratio=10.0)) < 0.03

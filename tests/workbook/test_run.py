@@ -21,7 +21,7 @@ rules:
   3j: {figure: Fig 3j, what: "capacity, N = {neurons}", published: 115, rule: mean, dataset: fig3j,
        reason: too small}
 03_x:
-  4f: {figure: Fig 4f, what: gain, published: all, rule: holds, holds: low > 0, dataset: d}
+  4f: {figure: Fig 4f, what: gain, published: all, rule: direction, holds: '> 0', dataset: d}
 """
 ASSUMPTIONS = "02_x: {steps: ['{steps}', assumed, 'of {sizes[0]}']}"
 CELL = "scale = 'quick'\noutput = ''\ncache = ''\nworkers = 0\nneurons = 64  # of them\nsteps = 3\n"
@@ -122,12 +122,12 @@ def test_what_computes_is_refused_where_a_notebook_is_only_rendered(folder, monk
 def test_a_claim_takes_the_papers_side_from_its_file(folder, shown):
     run = started(scale="paper")
     assert run.published("3j").published == 115
-    assert run.claim("3j", np.array([110.0, 120.0, 112.0])) == "reproduced"
+    assert run.claim("3j", np.array([110.0, 120.0, 112.0])) == "agrees"
     run.ledger()
     (claim,) = read_claims(run.output)
     assert (claim.what, claim.notebook) == ("capacity, N = 64", "02_x")
     assert claim.low < claim.ours == 114.0 < claim.high
-    assert "| capacity, N = 64 | 115 | 114 [110, 120] | reproduced |" in shown[0].data
+    assert "| capacity, N = 64 | 115 | 114 [110, 120] | agrees |" in shown[0].data
     with pytest.raises(ValueError, match="02_x='4f'.*'3j'"):
         run.claim("4f", 1.0)
 
@@ -139,7 +139,7 @@ def test_a_cell_that_runs_twice_leaves_one_row_and_assumptions_stay(folder, show
         run.claim("3j", values)
         run.ledger()
     content = json.loads((run.output / "ledger" / "02_x.json").read_text())
-    assert [row["verdict"] for row in content["claims"]] == ["reproduced"]
+    assert [row["verdict"] for row in content["claims"]] == ["agrees"]
     assert [(row["value"], row["reason"]) for row in content["assumptions"]] == [(3.0, "of 16")]
     with pytest.raises(ValueError, match="'steps'.*sizes"):
         run.assumptions()
@@ -151,7 +151,7 @@ def test_the_quick_scale_is_its_own_excuse(folder):
         run.claim("3j", [10.0, 12.0])
         run.assumptions(sizes=[16])  # writes the claims too
         (claim,) = read_claims(run.output)
-        assert (claim.verdict, claim.reason) == ("not reproduced", reason)
+        assert (claim.verdict, claim.reason) == ("disagrees", reason)
 
 
 # --- what is shown ----------------------------------------------------------------------------

@@ -6,8 +6,7 @@ make the tables of a folder.
 
 import json
 import re
-from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from numbers import Real
 from pathlib import Path
 from string import Formatter
@@ -18,41 +17,41 @@ import pandas as pd
 from crossmem.analysis.statistics import Exponent, mean_interval
 from crossmem.checks import check_choice
 from crossmem.storage import read_yaml, to_json, write_atomically
-from crossmem.workbook import tables
+from crossmem.workbook import claim_tables, verdicts
 
-RULES = ("mean", "exponent", "holds")
-VERDICTS = ("reproduced", "not reproduced", "exceeded", "undecided")
-WORD = r"[a-z_]\w*"  # a name in a condition
 ORIGINS = ("paper", "authors' code", "assumed")
-HEADER = """\
-# Which published number holds
-
-Made by `python -m crossmem.reproduce` from the [results files of the notebooks](ledger); also as
-[claims.csv](claims.csv). The rules stand in [params/claims.yaml](../../params/claims.yaml), what
-was assumed and why in [assumptions.csv](assumptions.csv).
-"""
+ENDS = ("low", "high")  # of an interval
+TOO_FEW = "too few values for an interval"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One published number beside ours, with its 95 % interval; refused if it is not clear."""
+    """One published number beside ours, with its 95 % interval; refused if it is not clear.
+
+    Beyond the paper nothing is published: ours is what was gained then, and ``before`` and
+    ``after`` are the two numbers compared. ``rule`` says in words what decides.
+    """
 
     id: str
     figure: str
     what: str
-    published: str | float
-    ours: str | float
-    verdict: str
+    published: str | float | None = None
+    ours: str | float | None = None
+    verdict: str = ""
     low: float | None = None
     high: float | None = None
+    before: float | None = None
+    after: float | None = None
+    rule: str = ""
     reason: str = ""
     notebook: str = ""
     dataset: str = ""
+    image: str = ""
 
     def __post_init__(self):
-        check_choice(self.verdict, "verdict", VERDICTS)
-        if self.verdict in ("not reproduced", "undecided") and not self.reason.strip():
-            raise ValueError(f"claim {self.id!r} is {self.verdict}: give the reason")
+        check_choice(verdicts.kind(self.verdict), "verdict", verdicts.VERDICTS)
+        if self.verdict in verdicts.UNCLEAR and not self.reason.strip():
+            raise ValueError(f"claim {self.id!r} {self.verdict}: give the reason")
 
 
 @dataclass(frozen=True)
@@ -71,98 +70,44 @@ class Assumption:
             raise ValueError(f"{self.parameter!r} is assumed: give the reason")
 
 
-@dataclass(frozen=True)
-class Published:
-    """The paper's side of a claim; ``params/claims.yaml`` explains the fields."""
-
-    id: str
-    notebook: str
-    figure: str
-    what: str
-    published: str | float
-    rule: str
-    dataset: str
-    reason: str = ""
-    holds: str = ""
-    tolerance: float = 0.0
-    margin: float | None = None
-    bar: float | None = None
-    more_is_better: bool = False
-    exceeded: bool = False
-    headline: bool = False
-
-    def __post_init__(self):
-        check_choice(self.rule, f"rule of claim {self.id!r}", RULES)
-        if (self.rule == "holds") != bool(self.holds):
-            raise ValueError(f"claim {self.id!r}: the rule 'holds', and no other, needs 'holds'")
-
-    def judge(self, ours, published, low=None, high=None, **known):
-        """Verdict on our number and its interval; `holds` may name other known numbers."""
-        if self.rule == "holds":
-            known |= {"ours": ours, "low": low, "high": high, "bar": self.bar}
-            agreed = "exceeded" if self.exceeded else "reproduced"
-            return agreed if self._agrees(known) else "not reproduced"
-        unit = 1 if self.rule == "exponent" else abs(published)
-        margin = self.tolerance * unit if self.margin is None else self.margin
-        inside = None not in (low, high) and low <= published <= high
-        if inside or abs(ours - published) <= margin:
-            return "reproduced"
-        return "exceeded" if self.more_is_better and ours > published else "not reproduced"
-
-    def _agrees(self, known):
-        """Whether comparisons such as "low > 0" are true; of ours if they begin with the sign."""
-        condition = f"ours {self.holds}" if self.holds[0] in "<=>" else self.holds
-        try:
-            names = [name for name in re.findall(WORD, condition) if name in known]
-            numbers = {name: float(known[name]) for name in names}
-            return bool(pd.eval(condition, engine="python", local_dict=numbers, global_dict={}))
-        except (ValueError, TypeError, SyntaxError, NameError) as error:
-            raise ValueError(
-                f"claim {self.id!r} holds if {condition!r}, which compares no given numbers "
-                f"({error}): pass them"
-            ) from None
-
-
-def read_published(path):
-    """The paper's side of all claims, by id; each entry is whole, each id stands there once."""
-    content, found = read_yaml(path), {}
-    defaults = content.pop("rules", {})
-    for notebook, entries in content.items():
-        for id, entry in entries.items():
-            if id in found:
-                raise ValueError(f"{path} has the claim {id!r} twice: rename one")
-            try:
-                found[id] = Published(id, notebook, **defaults.get(entry["rule"], {}) | entry)
-            except (TypeError, KeyError) as error:
-                raise ValueError(f"{path}: mend the claim {id!r}: {error}") from None
-    return found
-
-
-def compare(entry, values, given):
+def compare(entry, values, given, choices=None):
     """Set our side of a claim beside the paper's; as `crossmem.workbook.run.Run.claim`.
 
     Of an array count the mean over the seeds and its 95 % interval; where there is none, with
-    fewer than two seeds, or where a number is NaN, there is no verdict. ``low`` and ``high`` among
-    what is given replace it.
+    fewer than two seeds, or where a number is NaN, the claim is inconclusive. ``low`` and ``high``
+    among what is given replace the interval.
     """
-    ours, low, high = _measured(values)
+    if choices and not entry.depends:
+        raise ValueError(
+            f"claim {entry.id!r} has choices: say by 'depends' in its entry what they are"
+        )
+    if entry.depends and not choices and not {*ENDS} <= given.keys():
+        raise ValueError(
+            f"claim {entry.id!r} depends on {entry.depends}: give choices, or low and high"
+        )
     given = {name: _scalar(value) for name, value in given.items()}
-    low, high = given.get("low", low), given.get("high", high)
-    texts = (entry.published, entry.what, entry.reason)
-    published, what, reason = (fill(text, given, f"claim {entry.id!r}") for text in texts)
-    known = {name: given[name] for name in given if name not in ("low", "high", "published")}
-    compared = [known[name] for name in re.findall(WORD, entry.holds) if name in known]
-    if not all(np.isfinite(n) for n in (ours, low, high) if isinstance(n, Real)):
-        ours = "–" if ours != ours else ours
-        verdict, reason, low, high = "undecided", "too few values for an interval", None, None
-    elif any(np.isnan(n) for n in (published, *compared) if isinstance(n, Real)):
-        verdict, reason = "undecided", "a number that it is compared with is missing"
+    texts = {name: getattr(entry, name) for name in ("published", "what", "reason", "sizes")}
+    texts |= {"before": given.pop("before", entry.before)}
+    filled = {name: fill(text, given, f"claim {entry.id!r}") for name, text in texts.items()}
+    entry, after = replace(entry, **filled), None
+    if entry.before is not None:
+        values, after = _gained(values, entry.before, entry.gain), _measured(values)[0]
+        entry = replace(entry, before=float(np.mean(entry.before)))
+    measured = _measured(values)
+    interval = tuple(given.pop(name, end) for name, end in zip(ENDS, measured[1:], strict=True))
+    ours, found = measured[0], {name: _measured(one) for name, one in (choices or {}).items()}
+    if missing := _missing(entry, (ours, *interval, *sum(found.values(), ())), given):
+        verdict, note = "inconclusive", missing
+        ours, interval = "–" if ours != ours else ours, (None, None)
+    elif choices:
+        verdict, note = verdicts.judge_choices(entry, found, **given)
     else:
-        verdict = entry.judge(ours, published, low, high, **known)
-        reason = reason if verdict == "not reproduced" else ""
-    published, ours, low, high = map(_rounded, (published, ours, low, high))
-    row = [entry.id, entry.figure, what, published, ours, verdict, low, high, reason]
-    return Claim(*row, entry.notebook, entry.dataset)
+        verdict, note = verdicts.judge(entry, ours, *interval, **given)
+    numbers = map(_rounded, (entry.published, ours, *interval, entry.before, after))
+    published, ours, *rest = numbers
+    row = [entry.id, entry.figure, entry.what, published, ours, verdict, *rest]
+    places = (entry.notebook, entry.dataset, entry.image)
+    return Claim(*row, entry.in_words(**given), note, *places)
 
 
 def read_assumptions(path, notebook, given):
@@ -215,48 +160,17 @@ def join_ledgers(folder):
         table = table.map(lambda v: f"{v:.6g}" if isinstance(v, Real) and v == v else v)
         text = table.to_csv(index=False, lineterminator="\n")
         write_atomically(folder / f"{name}.csv", text.encode())
-    text = f"{HEADER}\n{_counted(claims)}\n\n{claims_table(claims, '../../notebooks/', folder)}\n"
-    write_atomically(folder / "README.md", text.encode())
+    write_atomically(folder / "README.md", claim_tables.page(claims, folder).encode())
 
 
 def update_readme(readme, folder):
-    """Put the headline claims of a folder, and the counts, between the two markers of a README."""
-    readme, claims = Path(readme), read_claims(folder)
-    published = read_published(readme.parent / "params" / "claims.yaml").values()
-    headlines = {entry.id for entry in published if entry.headline}
-    before, begin, rest = readme.read_text(encoding="utf-8").partition("<!-- claims:begin -->")
-    _, end, after = rest.partition("<!-- claims:end -->")
-    if not end:
-        raise ValueError(f"{readme} lacks <!-- claims:begin --> and <!-- claims:end -->: add them")
-    link = Path(folder).resolve().relative_to(readme.resolve().parent).as_posix()
-    table = claims_table([claim for claim in claims if claim.id in headlines])
-    table += f"\n\n[The full table]({link}/README.md) has {_counted(claims)}"
-    write_atomically(readme, f"{before}{begin}\n{table}\n{end}{after}".encode())
-
-
-def claims_table(claims, notebooks="notebooks/", folder=None):
-    """Claims as a Markdown table.
-
-    `notebooks` is where the notebooks lie as seen from the table, or "" for a table without that
-    column. Datasets and figures that lie in the `folder` of the table are linked.
-    """
-
-    def linked(text, name):
-        return f"[{text}]({name})" if folder and (folder / name).is_file() else text
-
-    columns = ["Figure", "Quantity", "Published", "Ours [95 %]", "Verdict", "Dataset", "Notebook"]
-    rows = []
-    for claim in claims:
-        number = claim.notebook.partition("_")[0]
-        panel = re.sub(r"\W", "", claim.figure.partition(",")[0]).lower()
-        ours, interval = claim.ours, (claim.low, claim.high)
-        ours = ours if None in interval else tables.interval(ours, *interval)
-        verdict = claim.verdict + (f": {claim.reason}" if claim.reason else "")
-        row = [linked(claim.figure, f"{number}_{panel}.png"), claim.what, claim.published, ours]
-        row += [verdict, linked(claim.dataset, f"{claim.dataset}.nc")]
-        rows.append([*row, f"[{number}]({notebooks}{claim.notebook}.ipynb)"])
-    shown = len(columns) if notebooks else -1
-    return tables.markdown([row[:shown] for row in rows], columns[:shown])
+    """Put the sentences on the claims of a folder, and the counts, between the README's markers."""
+    readme, folder = Path(readme), Path(folder).resolve()
+    published = verdicts.read_published(readme.parent / "params" / "claims.yaml")
+    link = folder.relative_to(readme.resolve().parent).as_posix()
+    said = claim_tables.sentences(read_claims(folder), published, link, folder)
+    text = claim_tables.between_markers(readme.read_text(encoding="utf-8"), said, readme)
+    write_atomically(readme, text.encode())
 
 
 def _measured(values):
@@ -268,6 +182,24 @@ def _measured(values):
     if np.size(values) < 2:
         return (*np.asarray(values, dtype=float).tolist(), np.nan)[0], np.nan, np.nan
     return tuple(map(float, mean_interval(np.asarray(values, dtype=float))))
+
+
+def _gained(values, before, gain):
+    """What values are over, or more than, those before: a number each, or seed by seed."""
+    parts = [values.value, values.low, values.high] if isinstance(values, Exponent) else values
+    after, before = (np.asarray(one, dtype=float) for one in (parts, before))
+    gained = after / before if gain == "ratio" else after - before
+    return Exponent(*gained.tolist()) if isinstance(values, Exponent) else gained
+
+
+def _missing(entry, numbers, given):
+    """Why nothing can be decided, if a number is missing; else nothing."""
+    if not all(np.isfinite(number) for number in numbers if isinstance(number, Real)):
+        return TOO_FEW
+    compared = [given[name] for name in re.findall(verdicts.WORD, entry.holds) if name in given]
+    if any(np.isnan(number) for number in (entry.published, *compared) if isinstance(number, Real)):
+        return "a number that it is compared with is missing"
+    return ""
 
 
 def _scalar(value):
@@ -282,12 +214,6 @@ def _rounded(value):
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return float(f"{float(value):.6g}")
-
-
-def _counted(claims):
-    counts = Counter(claim.verdict for claim in claims)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
-    return f"{len(claims)} rows: {', '.join(parts)}."
 
 
 def _read(kind, row, folder):

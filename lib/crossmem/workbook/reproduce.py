@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crossmem.checks import nearest
 from crossmem.storage import check_writable, read_yaml
+from crossmem.workbook.claim_chart import save_claims
 from crossmem.workbook.cluster import connect, local_cluster
 from crossmem.workbook.files import OPTIONS, own_parameters, project_root
 from crossmem.workbook.kernels import Kernels, render, run, say
@@ -44,6 +45,7 @@ def _main(options):
     paper = project_root() / "figures" / "paper"
     if options.claims:
         join_ledgers(paper)
+        save_claims(paper)
         update_readme(paper.parents[1] / "README.md", paper)
         return 0
     if options.render:
@@ -177,5 +179,5 @@ def _parser():
     cluster = "Dask scheduler that computes the points, or 'local' to start one [CROSSMEM_CLUSTER]"
     add("--cluster", metavar="ADDRESS", default=os.environ.get("CROSSMEM_CLUSTER"), help=cluster)
     add("--render", action="store_true", help="only renew the notebooks' outputs, by figures/paper")
-    add("--claims", action="store_true", help="only renew the tables of claims, by figures/paper")
+    add("--claims", action="store_true", help="only renew the tables and the chart of claims")
     return parser

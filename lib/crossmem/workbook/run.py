@@ -14,11 +14,12 @@ from IPython.display import Image, Markdown, display
 from crossmem.checks import check_choice
 from crossmem.labels import describe
 from crossmem.storage import load_dataset
-from crossmem.workbook import files, ledger, tables
+from crossmem.workbook import claim_tables, files, ledger, tables, verdicts
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
+FAILED = ("disagrees", "inconclusive", "no gain")
 
 
 class Run:
@@ -141,7 +142,7 @@ class Run:
         """The paper's side of a claim, a `Published`; its number is ``.published``."""
         return self._published[check_choice(id, f"claim of {self.notebook}", self._published)]
 
-    def claim(self, id, values, **given):
+    def claim(self, id, values, *, choices=None, **given):
         """Set our side of a claim beside the paper's.
 
         Parameters
@@ -149,18 +150,23 @@ class Run:
         id : str
             The claim in ``params/claims.yaml``.
         values : array (seeds,), number, str or Exponent
-            What we found.
+            What we found. Beyond the paper it is what was gained, or the number after, where
+            ``before`` is given, here or in the entry.
+        choices : dict of str to array (seeds,), number or Exponent, optional
+            What we found by each of several choices of ours, ``values`` among them. Where their
+            verdicts differ, the claim "depends on" what the entry says.
         **given
-            What the entry names, beside the parameters of the notebook.
+            What the entry names, beside the parameters of the notebook. ``low`` and ``high``
+            replace the 95 % interval of the mean over seeds; ``before`` that of the entry.
 
         Returns
         -------
         str
             The verdict.
         """
-        claim = ledger.compare(self.published(id), values, self.parameters | given)
+        claim = ledger.compare(self.published(id), values, self.parameters | given, choices)
         # Networks of the quick scale are too small to blame anything else.
-        if self.scale == "quick" and claim.verdict == "not reproduced":
+        if self.scale == "quick" and claim.verdict in FAILED and claim.reason != ledger.TOO_FEW:
             claim = replace(claim, reason=QUICK_REASON)
         self._claims[id] = claim
         return claim.verdict
@@ -168,7 +174,7 @@ class Run:
     def ledger(self):
         """Show the claims of this run, and write its results file."""
         self._write()
-        self.say(ledger.claims_table(self._claims.values(), notebooks=""))
+        self.say(claim_tables.both_tables(self._claims.values(), notebooks=""))
 
     def assumptions(self, **given):
         """Enter the notebook's rows of ``params/assumptions.yaml`` into its results file.
@@ -181,7 +187,7 @@ class Run:
 
     @cached_property
     def _published(self):
-        found = ledger.read_published(self.root / "params" / "claims.yaml")
+        found = verdicts.read_published(self.root / "params" / "claims.yaml")
         return {id: entry for id, entry in found.items() if entry.notebook == self.notebook}
 
     def _write(self):

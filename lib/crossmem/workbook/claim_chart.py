@@ -50,7 +50,9 @@ def draw_claims(path):
     )
     rows = claims[claims["ratio"].notna()]
     options = {"height_ratios": [3, 2], "width_ratios": [7, 4]}
-    figure, axes = new_figure(2, 2, width="double", height_mm=22 + 3.1 * len(rows), **options)
+    figure, axes = new_figure(
+        2, 2, width="double", height_mm=max(70, 22 + 3.1 * len(rows)), **options
+    )
     for ax in axes[:, 0]:
         ax.remove()
     _ratios(figure.add_subplot(axes[0, 0].get_gridspec()[:, 0]), rows)
@@ -73,7 +75,7 @@ def _ratios(ax, rows):
     ax.tick_params(axis="y", length=0)
     _chapters(ax, rows["chapter"], places)
     ax.axvline(1, color=NEUTRAL, linewidth=0.7, linestyle="--", zorder=0)
-    ax.set(xscale="log", xlabel="ours / published", ylim=(max(places) + 1, min(places) - 2))
+    ax.set(xscale="log", xlabel="ours / published", ylim=(max(places, default=0) + 1, -0.5))
     ax.set_title("Numbers", loc="left", fontweight="bold")
     ticks = (0.1, 0.2, 0.5, 1, 2)
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -18,11 +18,12 @@ Made by `python -m crossmem.reproduce` from the [results files of the notebooks]
 [claims.csv](claims.csv). [params/claims.yaml](../../params/claims.yaml) explains the rules. What
 was assumed, and why, stands in [assumptions.csv](assumptions.csv).
 
-*Agrees*: the published value lies in our 95 % interval, or ours meets the rule of its row. *Same
-direction*: only a sign or an order was claimed, and ours has it. *Depends on*: the verdict changes
-with a choice that the paper leaves open. *Disagrees* and *not testable* come with the reason.
-*Inconclusive*: our interval lies across the bar. *Calibrated*: our model was fitted to this number,
-or it is true by construction.
+*Agrees*: ours lies within the margin of its row around the published value, or above it where more
+is better; or our whole interval meets the bar of its row. *Same direction*: only a sign or an order
+was claimed, and ours has it. *Depends on*: the verdict changes with a choice that the paper leaves
+open. *Disagrees* and *not testable* come with the reason. *Inconclusive*: the interval lies across
+the bar, or reaches the published value only by its width. *Calibrated*: our model was fitted to
+this number, or it is true by construction.
 """
 SECOND = "Numbers and statements of another paper, whose figures begin with its initials."
 EXTENSIONS = (

@@ -102,16 +102,28 @@ def test_a_tint_lies_between_white_and_the_colour():
     assert marks.tint("red", 0.25) == (1, 0.75, 0.75)
 
 
-def test_rows_show_means_over_their_ranges(axes):
-    values = xr.DataArray([[1.0, 3.0], [5.0, 5.0]], dims=("plan", "seed"))
-    ranges = xr.DataArray([[0.0, 9.0], [4.0, 6.0]], dims=("plan", "end"))
-    marks.dots_and_ranges(axes, np.array([10, 20]), values, ranges, fill=0.25, label="two")
-    ends = [line.get_xdata().tolist() for line in axes.lines[:2]]
-    assert ends == [[0, 9], [4, 6]]
-    (points,) = axes.containers
-    assert points.lines[0].get_xdata().tolist() == [2, 5]
-    assert points.lines[0].get_ydata().tolist() == [10, 20]
-    assert points.lines[0].get_markerfacecolor() == marks.tint(plotting.ACCENT, 0.25)
+def test_a_row_has_its_range_a_filled_dot_and_hollow_ones(axes):
+    marks.dot_with_range(axes, 2, xr.DataArray([3.0, 1.0]), [9, 0.5], color="red", marker="D")
+    bar, *dots = axes.lines
+    assert [*bar.get_xdata(), *bar.get_ydata()] == [0.5, 9, 2, 2]
+    assert bar.get_color() == marks.tint("red", 0.3)
+    assert [dot.get_xdata()[0] for dot in dots] == [3, 1]
+    assert [dot.get_markerfacecolor() for dot in dots] == ["red", "white"]
+
+
+def test_a_published_number_of_a_row_stands_in_the_span_of_its_tolerance(axes):
+    marks.published_span(axes, 1, np.array([2.4, 2.7, 3.0]))
+    span = axes.collections[0].get_paths()[0].vertices
+    assert (span[:, 0].min(), span[:, 0].max()) == (2.4, 3.0)
+    assert span[:, 1].min() < 1 < span[:, 1].max()
+    (star,) = axes.lines
+    assert star.get_xdata() == [2.7] and star.get_marker() == "*"
+
+
+def test_the_key_of_ratios_names_the_markers_and_the_published_star(axes):
+    marks.ratio_key(axes.figure, axes, {"sweeps": "s", "random draws": "^"})
+    (legend,) = axes.figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["sweeps", "random draws", "published"]
 
 
 def test_shares_fill_their_bars_and_thin_ones_are_told(axes):
@@ -124,23 +136,6 @@ def test_shares_fill_their_bars_and_thin_ones_are_told(axes):
     assert [bar.get_x() for bar in bars] == pytest.approx([0, *np.cumsum(widths)[:-1]])
     labels = axes.get_legend_handles_labels()[1]
     assert labels[3:] == ["ADC", "digital (at most 0.2 %)"]
-
-
-def test_a_plane_has_a_cross_through_the_first_and_no_labels_for_the_second(axes):
-    costs = xr.Dataset(
-        {"latency": ("plan", [1e3, 4e3]), "total": ("plan", [2e3, 6e3])},
-        {"plan": ["sweeps", "synchronous"]},
-    )
-    ranges = xr.concat([costs / 2, costs * 2], xr.Variable("end", ["low", "high"]))
-    marks.cost_plane(axes, costs, ranges)
-    *points, across, upright = axes.lines
-    assert [(p.get_xdata()[0], p.get_ydata()[0]) for p in points] == [(4, 6), (1, 2)]
-    assert across.get_xdata().tolist() == [2, 8] and list(across.get_ydata()) == [6, 6]
-    assert upright.get_ydata().tolist() == [3, 12] and list(upright.get_xdata()) == [4, 4]
-    known = axes.get_legend_handles_labels()[1]
-    assert known == ["chip, synchronous", "chip, sweeps", "synchronous, range of constants"]
-    marks.cost_plane(axes, costs, ranges, hollow=True)
-    assert axes.get_legend_handles_labels()[1] == known
 
 
 def test_a_tornado_has_its_widest_bar_on_top(axes):

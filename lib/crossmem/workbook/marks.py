@@ -4,12 +4,9 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from crossmem.analysis.statistics import mean_interval
 from crossmem.workbook.plotting import (
-    ACCENT,
     COMPONENT_STYLE,
     NEUTRAL,
-    PLAN_STYLE,
     SKY,
     STYLES,
     VERMILION,
@@ -124,41 +121,6 @@ def tint(color, share):
     return tuple(1 - share * (1 - part) for part in to_rgb(color))
 
 
-def cost_plane(ax, costs, ranges, *, hollow=False):
-    """Draw ways to recall by time and energy, and what both may be for the first one as a cross.
-
-    `costs` (plan,) and `ranges` (end, plan) hold ``latency`` in ns and ``total`` in pJ, at typical
-    constants and at both ends of them. `hollow` is for a second network: hollow symbols, a dashed
-    cross, no labels.
-    """
-    hide, fill, line = ("_", {"markerfacecolor": "white"}, "--") if hollow else ("", {}, "-")
-    costs, ranges = costs / 1e3, ranges / 1e3  # in µs and nJ
-    known = [plan for plan in PLAN_STYLE if plan in costs["plan"]]
-    for plan in known:
-        look = PLAN_STYLE[plan] | fill | {"linestyle": "none", "zorder": 2}
-        look |= {"markersize": 4 if "held" in plan else 6, "label": f"{hide}chip, {look['label']}"}
-        ax.plot(costs["latency"].sel(plan=plan), costs["total"].sel(plan=plan), **look)
-    one, reach = costs.sel(plan=known[0]), ranges.sel(plan=known[0])
-    cross = {"color": PLAN_STYLE[known[0]]["color"], "linewidth": 0.6, "linestyle": line}
-    label = f"{hide}{known[0]}, range of constants"
-    ax.plot(reach["latency"], [one["total"].item()] * 2, label=label, zorder=1, **cross)
-    ax.plot([one["latency"].item()] * 2, reach["total"], zorder=1, **cross)
-
-
-def dots_and_ranges(ax, places, values, ranges, *, fill, label):
-    """Draw rows of means with their 95 % intervals, each over a grey bar from end to end.
-
-    `values` lie along "seed" and `ranges` along "end", which are two; the other dimensions, the
-    same in both, make the n rows at `places` (n,). `fill`, from 0 to 1, is how full the dots are.
-    """
-    ends = ranges.transpose("end", ...).values.reshape(2, -1)
-    ax.plot(ends, [places] * 2, color="0.8", linewidth=1.6, solid_capstyle="butt", zorder=1)
-    mean, low, high = (part.values.ravel() for part in mean_interval(values))
-    errors = np.maximum([mean - low, high - mean], 0)  # the mean of equal values may be rounded
-    look = {"fmt": "o", "markersize": 4, "markerfacecolor": tint(ACCENT, fill), "color": ACCENT}
-    ax.errorbar(mean, places, xerr=errors, elinewidth=0.8, label=label, **look)
-
-
 def stacked_shares(ax, places, parts):
     """Draw one horizontal bar of length 1 per place, cut into the shares of its parts.
 
@@ -205,3 +167,35 @@ def number_map(ax, values, marked, *, light=80.0, **look):
         style = {"ha": "center", "va": "center", "fontsize": 5.5}
         ax.text(*place[::-1], text, color="w" if value > light else "k", **style)
     return shown
+
+
+def dot_with_range(ax, place, values, ends, *, color, marker):
+    """Draw what a row of a chart may be: a pale bar from end to end, and a dot for each value.
+
+    The first of the `values` is a filled dot, the others are hollow.
+    """
+    look = {"color": tint(color, 0.3), "linewidth": 3, "solid_capstyle": "butt", "zorder": 1}
+    ax.plot([float(np.min(ends)), float(np.max(ends))], [place] * 2, **look)
+    for rank, value in enumerate(np.ravel(values)):
+        face = "white" if rank else color
+        look = {"color": color, "marker": marker, "markerfacecolor": face, "zorder": 4 - rank}
+        ax.plot(value, place, markersize=4, **look)
+
+
+def published_span(ax, place, values):
+    """Draw a published number of a row: grey from its lowest to its highest value, and a star.
+
+    `values` are low, published and high.
+    """
+    low, middle, high = map(float, values)
+    look = {"color": "0.9", "linewidth": 0, "zorder": 0}
+    ax.fill_between([low, high], place - 0.42, place + 0.42, **look)
+    ax.plot(middle, place - 0.42, "*", color=NEUTRAL, markersize=7, zorder=5, clip_on=False)
+
+
+def ratio_key(figure, ax, markers):
+    """Explain the markers of `dot_with_range`, by name, and the star of `published_span`."""
+    for label, marker in markers.items():
+        ax.plot([], [], linestyle="none", color=NEUTRAL, marker=marker, markersize=4, label=label)
+    ax.plot([], [], linestyle="none", marker="*", color=NEUTRAL, markersize=7, label="published")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)

@@ -42,12 +42,16 @@ def test_stuck_off_pairs_carry_nothing():
 
 
 def test_masks_leave_less_signal_than_intervals():
-    setup = HALF.at(rule="adaptive", optimizer="adam", cue_noise=0.05, steps=300)
+    setup = HALF.at(rule="adaptive", optimizer="adam", cue_noise=0.05, unroll=1, steps=300)
     masked, within = parts(setup, "masked"), parts(setup)
     assert masked["writable"] < within["writable"]
     assert masked["turned"] > within["turned"]
 
 
-def test_hidden_layers_are_refused():
-    with pytest.raises(ValueError, match="layers=2"):
-        parts(HALF.at(rule="adaptive", layers=2))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"layers": 2}, "layers=2"), ({"cue_noise": 0.05, "unroll": 2}, "period=2")],
+)
+def test_what_has_no_field_of_one_update_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        parts(HALF.at(rule="adaptive", **change))

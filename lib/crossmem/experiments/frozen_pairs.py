@@ -13,13 +13,14 @@ from crossmem.randomness import generator
 def field_parts(setup, *, limits, seed):
     """Fields of stored digits on a programmed chip, of its writable and of its frozen pairs.
 
-    A pair of two stuck devices is frozen. The chips, digits and memories are those of
+    A pair of two stuck devices is frozen. The fields are those of one update, so the setup must
+    have a period of 1. The chips, digits and memories are those of
     `experiments.chip.half_broken`, with the same ``limits``. For the fields h of the digits x,
     the results are the mean of x·h over the writable pairs (``writable``), the root mean square of
     h over the frozen ones (``frozen``), and the share of neurons whose field has the wrong sign
     (``turned``).
     """
-    setup.require(**NO_MASKS, layers=1, activation="sign")
+    setup.require(**NO_MASKS, layers=1, activation="sign", period=1)
     rng = generator(seed, "half broken", setup.neurons)
     digits = one_of_each(setup.source, size=image_side(setup.neurons), rng=rng)
     setup.corrupt(digits, rng)  # as there, so that the chips are the same

@@ -85,20 +85,22 @@ def test_tiles_are_converted_apart_and_added():
     np.testing.assert_allclose(tiled.field(np.array([[1.0, -1.0]])), [expected], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("inputs", "neurons", "tile"), [(1, 30, 8), (150, 70, 64), (65, 64, 64)])
+@pytest.mark.parametrize(("inputs", "neurons", "tile"), [(1, 30, 8), (150, 70, 64), (257, 64, 64)])
 def test_codes_are_those_of_conversion_in_double_precision(rng, inputs, neurons, tile):
     pairs, states = rng.random((neurons, neurons, 2)), rng.uniform(-1, 1, (inputs, neurons))
     scale = 2.0  # some currents are beyond it
     layer = layer_of(
         pairs, np.zeros(neurons), 1.0, peripherals=Peripherals(6, 8), full_scale=scale, tile=tile
     )
-    driven, expected, edge = quantize(states, 6, 1.0), 0.0, False
+    codes = (states + 1) * 63 / 2  # within rounding, half a code may go either way
+    edge = (np.abs(codes % 1 - 0.5) < 1e-5).any(axis=1, keepdims=True)
+    driven, expected = quantize(states, 6, 1.0), 0.0
     for first in range(0, neurons, tile):
         rows = slice(first, first + tile)
         currents = np.einsum("nj,ijk->nik", driven[:, rows], pairs[:, rows])
         read = quantize(currents, 8, scale)
         expected = expected + read[..., 0] - read[..., 1]
-        codes = (currents / scale + 1) * 255 / 2  # within rounding, half a code may go either way
+        codes = (currents / scale + 1) * 255 / 2
         edge = edge | (np.abs(codes % 1 - 0.5) < 1e-4).any(axis=2)
     field = layer.field(states)
     assert edge.mean() < 0.01

@@ -7,12 +7,12 @@ import numpy as np
 
 from crossmem.checks import check_rng
 from crossmem.chip.circuit import effective_pairs
-from crossmem.chip.converters import Peripherals, quantize
+from crossmem.chip.converters import Peripherals
 from crossmem.chip.crossbar import Crossbar
 from crossmem.deploy.programming import paired
 from crossmem.networks.network import Layer, as_network
 
-AT_ONCE = 64  # inputs of a product, so that what is converted stays in the cache of the processor
+AT_ONCE = 256  # inputs of a product, so that what is converted stays in the cache of the processor
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,37 +36,56 @@ class AnalogLayer(Layer):
 
     def field(self, states):
         """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
-        inputs = quantize(states, self.peripherals.dac_bits, 1.0).astype(np.float32)
-        total = np.zeros((len(inputs), len(self.pairs)), dtype=np.float32)
+        inputs = self._driven(states)
+        total = np.zeros((len(self.pairs), len(inputs)), dtype=np.float32)
         bits = self.peripherals.adc_bits
         for some, currents in self.column_currents(inputs):
             if bits is not None:
-                np.rint(currents, out=currents)
-                np.clip(currents, 0, 2**bits - 1, out=currents)
-            total[some] += currents[..., 0]
-            total[some] -= currents[..., 1]
-        return (self.gain * self._step * total + self.bias).astype(self.weights.dtype)
+                _round_codes(currents, bits)
+            total[:, some] += currents[0]
+            total[:, some] -= currents[1]
+        scaled = np.multiply(total.T, self.gain * self._step, order="C")
+        return (scaled + self.bias).astype(self.weights.dtype, copy=False)
+
+    def _driven(self, states):
+        """States as the input converters drive them, a new array in single precision."""
+        inputs, bits = np.array(states, dtype=np.float32), self.peripherals.dac_bits
+        if bits is not None:
+            middle = (2**bits - 1) / 2
+            inputs *= middle
+            inputs += middle
+            _round_codes(inputs, bits)
+            inputs -= middle
+            inputs /= middle
+        return inputs
 
     def column_currents(self, inputs):
         """Currents of each tile's columns, noise included, for some of the inputs at a time.
 
-        Yields the slice of the inputs, and an array (n, n_out, 2): codes of the output converters
-        before rounding, or currents in G_max times input if nothing is converted.
+        Yields the slice of the inputs, and an array (2, n_out, n), of which the next overwrites the
+        values: codes of the output converters before rounding, or currents in G_max times input if
+        nothing is converted.
         """
         noise = self.peripherals.read_noise / self.crossbar.device.g_max / self._step
+        count, wide = len(inputs), 2 * len(self.pairs)
+        buffer = np.empty(wide * min(count, AT_ONCE), dtype=np.float32)
         for first, columns in self._tiles:
-            driven = inputs[:, first : first + len(columns) - 1]
+            driven = np.ones((count, columns.shape[1]), dtype=np.float32)
+            driven[:, :-1] = inputs[:, first : first + columns.shape[1] - 1]
             if noise:
                 # Independent noise of the devices of a column adds up in squares.
-                size = noise * np.linalg.norm(driven, axis=1, keepdims=True)
-                added = size * self.rng.standard_normal((len(inputs), columns.shape[1]))
-            driven = np.pad(driven, [(0, 0), (0, 1)], constant_values=1)
-            for start in range(0, len(inputs), AT_ONCE):
-                some = slice(start, start + AT_ONCE)
-                currents = driven[some] @ columns
+                size = noise * np.linalg.norm(driven[:, :-1], axis=1, keepdims=True)
+                added = size * self.rng.standard_normal((count, wide))
+                added = added.reshape(count, -1, 2).T
+            for start in range(0, count, AT_ONCE):
+                some = slice(start, min(start + AT_ONCE, count))
+                rows = driven[some].T
+                currents = buffer[: wide * rows.shape[1]].reshape(wide, -1)
+                np.matmul(columns, rows, out=currents)
+                currents = currents.reshape(2, -1, rows.shape[1])
                 if noise:
-                    currents += added[some]
-                yield some, currents.reshape(len(currents), -1, 2)
+                    currents += added[..., some]
+                yield some, currents
 
     @property
     def _step(self):
@@ -76,18 +95,25 @@ class AnalogLayer(Layer):
 
     @cached_property
     def _tiles(self):
-        """First row of each tile, and its columns in steps, side by side as a product needs them.
+        """First row of each tile, and its columns in steps, (2 n_out, rows + 1): G+, then G-.
 
         A last row is driven by 1 and adds the code that stands for no current.
         """
         n_out, n_in, _ = self.pairs.shape
         bits, tiles = self.peripherals.adc_bits, []
-        middle = np.full((1, 2 * n_out), 0.0 if bits is None else (2**bits - 1) / 2)
         for first in range(0, n_in, self.crossbar.tile):
             rows = self.pairs[:, first : first + self.crossbar.tile]
-            columns = rows.transpose(1, 0, 2).reshape(-1, 2 * n_out) / self._step
-            tiles.append((first, np.vstack([columns, middle]).astype(np.float32)))
+            columns = np.empty((2, n_out, rows.shape[1] + 1), dtype=np.float32)
+            columns[..., :-1] = rows.transpose(2, 0, 1) / self._step
+            columns[..., -1] = 0.0 if bits is None else (2**bits - 1) / 2
+            tiles.append((first, columns.reshape(2 * n_out, -1)))
         return tiles
+
+
+def _round_codes(codes, bits):
+    """Round to the codes 0 to 2**bits - 1 in place; what lies beyond is clipped."""
+    np.rint(codes, out=codes)
+    codes.clip(0, 2**bits - 1, out=codes)
 
 
 def with_peripherals(memory, crossbars, peripherals, patterns, rng):

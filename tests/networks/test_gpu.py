@@ -5,12 +5,13 @@ the path of CuPy is tested to the last bit where there is no GPU.
 """
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
 from crossmem.chip.faults import WeightLimits
+from crossmem.experiments import gpu_speed
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
 from crossmem.networks.arrays import namespace_of, to_numpy
 from crossmem.networks.rules import HebbianMemory
@@ -121,6 +122,7 @@ def strict_namespace(called):
     module.asnumpy = lambda values: np.array(values.values)
     module.empty = lambda shape, dtype: Device(np.empty(shape, dtype))
     module.stack = lambda arrays: Device(np.stack([array.values for array in arrays]))
+    module.cuda = SimpleNamespace(Device=lambda: SimpleNamespace(synchronize=lambda: None))
     module.get_array_module = lambda given: module if isinstance(given, Device) else np
     return module
 
@@ -242,3 +244,17 @@ def test_arrays_are_told_apart(device):
     np.testing.assert_array_equal(to_numpy(there), signs())
     here = signs()
     assert to_numpy(here) is here
+
+
+def test_steps_on_a_device_are_timed_against_its_products(device, products):
+    namespace, _ = device
+    found = gpu_speed.gpu_steps(namespace, [(1, 16, 5), (3, 16, 5)], steps=2, size=32)
+    assert (found["seconds"] > 0).all() and (found["share"] > 0).all()
+    if products:  # of the batch: both layers forward, both gradients, and the error carried back
+        assert products[-5:] == [(3, 5, 16), (3, 5, 8), (3, 16, 5), (3, 5, 16), (3, 8, 5)]
+        assert products.count((32, 32)) == 5
+
+
+def test_a_training_on_a_device_differs_by_rounding(device):
+    namespace, tolerance = device
+    assert gpu_speed.gpu_difference(namespace, 16, 5, steps=20) <= tolerance

@@ -18,6 +18,7 @@ from crossmem.checks import check_count
 from crossmem.experiments.quality import setup_quality
 from crossmem.labels import describe, labelled
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch, initial_weights
+from crossmem.networks.arrays import namespace_of
 from crossmem.networks.base import check_limits
 from crossmem.networks.network import Layer, cosine
 from crossmem.networks.noise import flipped_cues, shuffled_batches
@@ -37,27 +38,55 @@ def best_seconds(function, repeats=1, clock=time.process_time):
         return min(timeit.repeat(function, timer=clock, number=1, repeat=repeats))
 
 
-def product_rate(size=2048):
-    """Rate of a large float32 product, in operations per s: the limit of this machine."""
-    left, right = generator(0, "product").random((2, size, size), dtype=np.float32)
-    out = np.empty_like(left)
-    return 2 * size**3 / best_seconds(lambda: np.matmul(left, right, out=out))
+def seconds_in_turn(functions, rounds, clock=time.process_time):
+    """Times of calls that take turns on one thread, in s, (functions, rounds).
+
+    What slows the machine for a while slows all of them, so that their ratio within a round stands.
+    """
+    taken = np.empty((len(functions), rounds))
+    with threadpool_limits(1):
+        for round_, (place, function) in itertools.product(range(rounds), enumerate(functions)):
+            start = clock()
+            function()
+            taken[place, round_] = clock() - start
+    return taken
 
 
-def training_step(shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None):
+def product_rate(size=2048, *, place=np.asarray, sync=None):
+    """Rate of a large float32 product, in operations per s: the limit of this machine.
+
+    On a GPU the factors go by ``place``; ``sync`` waits for it, and the clock is that on the wall.
+    """
+    left, right = place(generator(0, "product").random((2, size, size), dtype=np.float32))
+    out = place(np.empty((size, size), dtype=np.float32))
+
+    def product():
+        namespace_of(out).matmul(left, right, out=out)
+        if sync:
+            sync()
+
+    timed = {"repeats": 5, "clock": time.perf_counter} if sync else {}
+    return 2 * size**3 / best_seconds(product, **timed)
+
+
+def training_step(
+    shapes, shown, *, optimizer="adam", flip_rate=0.0, stored=None, networks=1, place=np.asarray
+):
     """A training step of layers (n_out, n_in), as a function.
 
-    Without flips it shows all patterns. With a flip rate, each step sees freshly flipped cues of
-    the next of the ``stored`` patterns in shuffled order, and the loss is that of noise training in
-    a stack. What a step does beside its matrix products is overhead.
+    It trains a batch of equal ``networks`` where ``place`` puts their patterns, in main memory or,
+    by ``cupy.asarray``, on a GPU. Without flips it shows all patterns. With a flip rate, each step
+    sees freshly flipped cues of the next of the ``stored`` patterns in shuffled order, and the loss
+    is that of noise training in a stack. What a step does beside its products is overhead.
     """
     rng, stored = generator(0, "step"), stored or shown
     targets = rng.choice(np.array([-1, 1], np.float32), (1, stored, shapes[0][1]))
-    weights = [initial_weights(shape, rng)[None] for shape in shapes]
+    targets = place(np.repeat(targets, networks, axis=0))
+    weights = [np.repeat(initial_weights(shape, rng)[None], networks, axis=0) for shape in shapes]
     noise, deck = {}, shuffled_batches(stored, shown, rng)
     if flip_rate:
         noise["corrupt"] = lambda clean, out: flipped_cues(clean, flip_rate, rng, out)
-        noise["draw"] = lambda: [next(deck)]
+        noise["draw"] = lambda: [next(deck)] * networks
     recipe = Recipe(optimizer, learning_rate=1e-4, loss="cubic" if flip_rate else "squared")
     trainer = Trainer(targets, weights, [None] * len(shapes), recipe, **noise)
 

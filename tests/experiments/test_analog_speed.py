@@ -1,0 +1,62 @@
+"""The programs multiply the same pairs behind converters of as many bits; times are not tested."""
+
+import numpy as np
+import pytest
+
+from crossmem.chip.crossbar import Crossbar
+from crossmem.experiments import analog_speed
+
+INSTALLED = [analog_speed.OURS, analog_speed.WHOLE, analog_speed.SQUARE]
+if not analog_speed.HAS_SIMULATOR:
+    INSTALLED = INSTALLED[:1]
+
+
+@pytest.fixture(scope="module")
+def products():
+    return analog_speed.product_seconds([64, 192], [1, 40], rounds=2)
+
+
+def test_products_are_labelled_by_program_size_and_inputs(products, assert_labelled):
+    assert_labelled(products.data_vars)
+    assert dict(products["seconds"].sizes) == {"program": 3, "neurons": 2, "inputs": 2}
+    timed = products.sel(program=INSTALLED)
+    assert bool((timed["seconds"] > 0).all())
+    assert bool((timed["ratio"].sel(program=analog_speed.OURS) == 1).all())
+    assert bool(products.drop_sel(program=INSTALLED).isnull().all().to_array().all())
+
+
+@pytest.mark.parametrize("program", INSTALLED)
+def test_the_error_is_that_of_eight_bits(products, program):
+    """A conversion rounds by 1/sqrt(12) of a step; a weight takes two of ours in each tile."""
+    conversions = 2 if program == analog_speed.OURS else 1
+    tiles = products["neurons"] / analog_speed.TILE
+    expected = np.sqrt(conversions * tiles / 12)
+    found = products["error"].sel(program=program, inputs=40)
+    np.testing.assert_allclose(found, expected, rtol=0.05)
+
+
+def test_a_missing_simulator_leaves_its_times_out(monkeypatch):
+    monkeypatch.setattr(analog_speed, "HAS_SIMULATOR", False)
+    found = analog_speed.product_seconds([20], [2], rounds=1)
+    assert np.isfinite(found["seconds"]).sum() == 1
+    assert np.isfinite(found["error"].sel(program=analog_speed.OURS)).all()
+
+
+def test_ratios_are_those_of_one_round(monkeypatch):
+    """The second round is slower for all by a factor of three, as on a machine that others use."""
+    both = dict.fromkeys([analog_speed.OURS, analog_speed.WHOLE], lambda x: np.zeros((len(x), 20)))
+    monkeypatch.setattr(analog_speed, "programs", lambda pairs: both)
+    taken = np.array([[1.0, 3.0], [2.0, 6.0]])
+    monkeypatch.setattr(analog_speed, "seconds_in_turn", lambda calls, rounds: taken)
+    found = analog_speed.product_seconds([20], [2], rounds=2).sel(program=analog_speed.WHOLE)
+    assert (found["ratio"] == 0.5).all() and (found["seconds"] == 2).all()
+
+
+def test_a_crossbar_is_scanned_before_it_is_written(monkeypatch):
+    called = []
+    monkeypatch.setattr(Crossbar, "characterize", lambda self: called.append(self.stuck.mean()))
+    monkeypatch.setattr(Crossbar, "program", lambda self, weights: called.append(weights.shape))
+    found = analog_speed.chip_seconds([50], stuck_fraction=0.2, rounds=3)
+    assert called[1::2] == [(50, 50)] * 3
+    np.testing.assert_allclose(called[::2], 0.2, atol=0.03)
+    assert len(set(called[::2])) > 1 and found["task"].values.tolist() == ["scan", "write"]

@@ -1,5 +1,5 @@
 # make figures [SCALE=paper] [ONLY=02] · make test · make lab
-# make render [ONLY=02] · make claims · make format · make lock · make clean
+# make render [ONLY=02] · make claims · make book · make format · make lock · make clean
 
 PYTHON ?= python3
 SCALE ?= quick
@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: figures test lab render claims format lock clean
+.PHONY: figures test lab render claims book format lock clean
 
 # An environment knows the folder where it was made: in a copy, or after a move, it is made anew.
 ifneq ($(shell cat $(READY) 2> /dev/null),$(CURDIR))
@@ -31,6 +31,11 @@ render: $(READY)
 # The tables of claims in figures/paper and in README.md.
 claims: $(READY)
 	$(BIN)/python -m crossmem.reproduce --claims
+
+# The static site, in build/book; REPOSITORY=https://... adds launch links.
+book: $(READY)
+	$(BIN)/python -m pip install --quiet --requirement book/requirements.txt
+	CROSSMEM_REPOSITORY=$(REPOSITORY) $(BIN)/python book/build.py
 
 format: $(READY)
 	$(BIN)/python -m pip install --quiet ruff==0.17.6

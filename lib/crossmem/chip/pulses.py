@@ -134,7 +134,7 @@ class Memristor:
         Returns
         -------
         voltage, current, state : numpy.ndarray
-            V, shape (n,); A and the state, shape (n, *frequency.shape).
+            V, shape (n,); A and the state, shape ``(n, *frequency.shape)``.
         """
         frequency = np.asarray(frequency, dtype=float)
         check_positive(frequency.min(), "frequency", example=1e5)

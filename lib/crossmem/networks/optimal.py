@@ -48,14 +48,14 @@ class MaxMarginMemory(NeuronByNeuron):
     """The most stable single layer that a chip can hold: one quadratic program per neuron.
 
     Neuron i with incoming weights w gives pattern p the margin x_i^p Σ_j w_j x_j^p. A cue whose
-    bits are flipped with probability f spreads the field by √(4f(1 - f))·|w|, and weights that
+    bits are flipped with probability f spreads the field by √(4f(1 - f))·‖w‖, and weights that
     miss their targets by ε spread it by ε√n. The stability is the least margin m over the two:
 
-        max over w in its box of  m / √(4f(1 - f)|w|² + ε²n),  m = min_p x_i^p Σ_j w_j x_j^p.
+        max over w in its box of  m / √(4f(1 - f)‖w‖² + ε²n),  m = min_p x_i^p Σ_j w_j x_j^p.
 
     Without a box the scale of w drops out as ε → 0, and this is a support vector machine. In a box
     a larger m needs weights that run into it, and a smaller one drowns in the stuck weights, which
-    are part of |w|², and in ε. With u = w/m and s = 1/m the same problem is
+    are part of ‖w‖², and in ε. With u = w/m and s = 1/m the same problem is
 
         min 4f(1 - f)|u|² + ε²n s²,  x_i^p Σ_j u_j x_j^p ≥ 1,  s·low ≤ u ≤ s·high,
 
@@ -85,7 +85,7 @@ class MaxRecallMemory(NeuronByNeuron):
 
     With a Gaussian field (see `MaxMarginMemory`), neuron i returns its bit with probability Φ(κ_p),
 
-        κ_p = (1 - 2f) x_i^p Σ_j w_j x_j^p / √(4f(1 - f)|w|² + ε²n),
+        κ_p = (1 - 2f) x_i^p Σ_j w_j x_j^p / √(4f(1 - f)‖w‖² + ε²n),
 
     and -Σ_p log Φ(κ_p) is minimised within the box by L-BFGS-B (Byrd et al. 1995), from weights as
     near to zero as the box allows. Training with corrupted cues estimates it from samples. It does
@@ -121,7 +121,7 @@ def most_stable(signed, low, high, flips, noise):
     """Weights (N,) of one neuron, within finite limits (N,), that are the most stable.
 
     ``signed`` (P, N) holds x_i^p x_j^p, the patterns, each times the neuron's own value in it. The
-    field's variance is ``flips`` times |w|² plus ``noise``, both above 0. Weights stay as near to
+    field's variance is ``flips`` times ‖w‖² plus ``noise``, both above 0. Weights stay as near to
     zero as the limits allow if others gain nothing.
     """
     weights = np.clip(0.0, low, high)

@@ -109,7 +109,7 @@ def write_index(source, names):
     """The first page, from the README without what is only for the repository, and all contents."""
     trees = []
     for caption, begins in PARTS.items():
-        pages = [f"notebooks/{name}" for name in names if name.startswith(begins)]
+        pages = [f"notebooks/{n}" for begin in begins for n in names if n.startswith(begin)]
         trees.append(toctree(caption, pages))
     trees.append(toctree("Ledgers", ["claims", "assumptions", "glossary"]))
     trees.append(toctree("Library", ["library/index"]))
@@ -143,10 +143,21 @@ def write_claims(source, places):
         picture = f'<a href="_images/{figure}.png">figure</a>' if drawn.is_file() else ""
         return cell, picture
 
-    links = [linked(row) for _, row in claims.iterrows()]
-    claims["chapter"], claims["picture"] = zip(*links, strict=True)
-    shown = claims.drop(columns=["id", "notebook", "dataset"], errors="ignore")
-    page(source / "claims.md", "Claims", CLAIMS, shown)
+    claims["verdict"] = [
+        ": ".join(filter(None, pair))
+        for pair in zip(claims["verdict"], claims["reason"], strict=True)
+    ]
+    claims["published"] = claims["published"].where(claims["published"] != "", claims["before"])
+    claims["95 %"] = [
+        f"{low} to {high}" if low else ""
+        for low, high in zip(claims["low"], claims["high"], strict=True)
+    ]
+    claims["cell"], claims["picture"] = zip(
+        *(linked(row) for _, row in claims.iterrows()), strict=True
+    )
+    columns = {"figure": "figure", "what": "quantity", "published": "published or before"}
+    columns |= {name: name for name in ("ours", "95 %", "verdict", "picture", "cell")}
+    page(source / "claims.md", "Claims", CLAIMS, claims[list(columns)].rename(columns=columns))
 
 
 def write_assumptions(source):

@@ -15,11 +15,7 @@ import re
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import (
-    ClearOutputPreprocessor,
-    ExecutePreprocessor,
-    TagRemovePreprocessor,
-)
+from nbconvert.preprocessors import ClearOutputPreprocessor, ExecutePreprocessor, TagRemovePreprocessor
 
 COURSE = Path(__file__).resolve().parent
 IMAGE = re.compile(r"!\[[^]]*\]\(\.\./figures/([^)/]+\.png)\)")

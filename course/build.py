@@ -1,6 +1,7 @@
 """Make the student and the instructor version of each session from its source.
 
 python course/build.py [--only 1]
+python course/build.py --slides [--offline]
 
 A cell of a source is tagged `stub`, what a student completes, or `solution`, what only an
 instructor reads; `check` tests the one before it. A code cell tagged `figure` draws what the
@@ -15,17 +16,31 @@ import re
 from pathlib import Path
 
 import nbformat
+from nbconvert.exporters import SlidesExporter
 from nbconvert.preprocessors import ClearOutputPreprocessor, ExecutePreprocessor, TagRemovePreprocessor
 
 COURSE = Path(__file__).resolve().parent
+SLIDES = COURSE.parent / "build" / "slides"
+# What the slides load, if it lies beside them: npm install --prefix build/slides reveal.js@4 ...
+OFFLINE = {
+    "reveal_url_prefix": "node_modules/reveal.js",
+    "require_js_url": "node_modules/requirejs/require.js",
+    "jquery_url": "node_modules/jquery/dist/jquery.min.js",
+    "mathjax_url": "node_modules/mathjax/MathJax.js?config=TeX-AMS_CHTML-full,Safe",
+}
 IMAGE = re.compile(r"!\[[^]]*\]\(\.\./figures/([^)/]+\.png)\)")
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="number of one session")
-    only = parser.parse_args(arguments).only
-    for path in sources(only):
+    parser.add_argument("--slides", action="store_true", help="write slides to build/slides")
+    parser.add_argument("--offline", action="store_true", help="slides that need no network")
+    options = parser.parse_args(arguments)
+    for path in sources(options.only):
+        if options.slides:
+            write_slides(COURSE / "instructor" / path.name, OFFLINE if options.offline else {})
+            continue
         source = nbformat.read(path, as_version=4)
         write(student_version(source), COURSE / "student" / path.name)
         solved = executed(instructor_version(source))
@@ -84,6 +99,24 @@ def take_images(notebook):
         drawn[0].data = nbformat.from_dict({"text/markdown": shown[0]})
         drawn[0].metadata = nbformat.from_dict({})
     return images
+
+
+def write_slides(path, addresses):
+    """Write the slides of an instructor's version, their figures inside; figures hide their code."""
+    exporter = SlidesExporter(exclude_input_prompt=True, exclude_output_prompt=True, **addresses)
+    hide = TagRemovePreprocessor(remove_input_tags={"figure"}, enabled=True)
+    exporter.register_preprocessor(hide, enabled=True)
+    page, _ = exporter.from_filename(str(path))
+    page = re.sub(r'src="\.\./figures/([^"]+)"', embedded, page)
+    SLIDES.mkdir(parents=True, exist_ok=True)
+    (SLIDES / f"{path.stem}.html").write_text(page, encoding="utf-8")
+    print(SLIDES / f"{path.stem}.html")
+
+
+def embedded(source):
+    """The attribute of an image with the image itself in place of the file's name."""
+    image = (COURSE / "figures" / source[1]).read_bytes()
+    return f'src="data:image/png;base64,{base64.b64encode(image).decode()}"'
 
 
 def write(notebook, path):

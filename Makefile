@@ -1,5 +1,6 @@
 # make figures [SCALE=paper] [ONLY=02] · make test · make lab
-# make render [ONLY=02] · make claims · make book · make format · make lock · make clean
+# make render [ONLY=02] · make claims · make book · make course [ONLY=1] · make slides
+# make format · make lock · make clean
 
 PYTHON ?= python3
 SCALE ?= quick
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: figures test lab render claims book format lock clean
+.PHONY: figures test lab render claims book course slides format lock clean
 
 # An environment knows the folder where it was made: in a copy, or after a move, it is made anew.
 ifneq ($(shell cat $(READY) 2> /dev/null),$(CURDIR))
@@ -22,7 +23,7 @@ test: $(READY)
 	$(BIN)/python -m pytest notebooks tests/paper/test_quick_results.py
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab
 
 # The outputs of the notebooks, from the datasets of the paper scale.
 render: $(READY)
@@ -37,10 +38,18 @@ book: $(READY)
 	$(BIN)/python -m pip install --quiet --requirement book/requirements.txt
 	CROSSMEM_REPOSITORY=$(REPOSITORY) $(BIN)/python book/build.py
 
+# The student's and the instructor's version of each session, from its source.
+course: $(READY)
+	$(BIN)/python course/build.py $(if $(ONLY),--only $(ONLY))
+
+# One slide show per session. OFFLINE=1 takes reveal.js and MathJax from beside them, see course/guide.md.
+slides: $(READY)
+	$(BIN)/python course/build.py --slides $(if $(OFFLINE),--offline)
+
 format: $(READY)
 	$(BIN)/python -m pip install --quiet ruff==0.17.6
-	$(BIN)/python -m ruff format lib tests notebooks
-	$(BIN)/python -m ruff check --fix lib tests notebooks
+	$(BIN)/python -m ruff format lib tests notebooks course
+	$(BIN)/python -m ruff check --fix lib tests notebooks course
 
 # The environment, from the recorded versions; made once, and again when they or the place change.
 $(READY): requirements.lock pyproject.toml

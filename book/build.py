@@ -35,7 +35,7 @@ OPENED = re.compile(r"""run\.open\(\s*["'](\w+)["']""")
 DRAWN = re.compile(r"""run\.figure\(\s*\w+,\s*["'](\w+)["']""")
 #: Links from a page to files that have no page in the book; their words stay.
 INSIDE = re.compile(
-    r"\[([^\]]*)\]\((?:\.\./)?(?:params|lib|figures|README|CONTRIBUTING|CITATION|CHANGELOG)[^)]*\)(?<!png\))"
+    r"\[([^\]]*)\]\((?:\.\./)?(?:params|lib|figures|instructor|README|CONTRIBUTING|CITATION|CHANGELOG)[^)]*\)(?<!png\))"
 )
 #: How the tables of the ledgers are shown: whole, with what they need inside the page.
 TABLE = {
@@ -61,7 +61,6 @@ def main():
 def assemble(source):
     """Write the sources of the book into a fresh folder."""
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(ROOT / "book" / "pages", source)
     shutil.copytree(
         PAPER, source / "figures" / "paper", ignore=shutil.ignore_patterns("*.nc", "*.md")
     )
@@ -70,6 +69,7 @@ def assemble(source):
     (source / "notebooks").mkdir()
     for name in names:
         places |= copy_notebook(name, source / "notebooks")
+    copy_course(source / "course")
     write_index(source, names)
     write_claims(source, places)
     write_assumptions(source)
@@ -105,15 +105,28 @@ def copy_notebook(name, folder):
     return places
 
 
+def copy_course(folder):
+    """Copy the pages of the course and what a student is given; solutions stay in the workbook."""
+    course = ROOT / "course"
+    for part in ("figures", "student"):
+        shutil.copytree(course / part, folder / part)
+    for path in course.glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        (folder / path.name).write_text(INSIDE.sub(r"\1", text), encoding="utf-8")
+
+
 def write_index(source, names):
     """The first page, from the README without what is only for the repository, and all contents."""
     trees = []
     for caption, begins in PARTS.items():
         pages = [f"notebooks/{n}" for begin in begins for n in names if n.startswith(begin)]
         trees.append(toctree(caption, pages))
+    sessions = sorted((source / "course" / "student").glob("*.ipynb"))
+    sessions = [f"course/student/{path.stem}" for path in sessions]
+    trees.append(toctree("Course", ["course/README", *sessions, "course/project"]))
+    trees.append(toctree("For lecturers", ["course/guide"]))
     trees.append(toctree("Ledgers", ["claims", "assumptions", "glossary"]))
     trees.append(toctree("Library", ["library/index"]))
-    trees.append(toctree("For lecturers", ["lecturers"]))
     text = readme((ROOT / "README.md").read_text(encoding="utf-8"))
     (source / "index.md").write_text(text + "\n\n" + "\n".join(trees), encoding="utf-8")
 

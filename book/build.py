@@ -95,8 +95,9 @@ def copy_notebook(name, folder):
                 for dataset in waiting:
                     places[dataset][1] = figure
                 waiting = []
-            tags = set(cell.metadata.get("tags", [])) | {"hide-input"}
-            cell.metadata["tags"] = sorted(tags)
+            tags = set(cell.metadata.get("tags", []))
+            if "show-input" not in tags:  # code that is part of the argument
+                cell.metadata["tags"] = sorted(tags | {"hide-input"})
         else:
             cell.source = INSIDE.sub(r"\1", cell.source)
         cells.append(cell)
@@ -162,7 +163,7 @@ def write_claims(source, places):
     ]
     claims["published"] = claims["published"].where(claims["published"] != "", claims["before"])
     claims["95 %"] = [
-        f"{low} to {high}" if low else ""
+        f"{float(low):.3g} to {float(high):.3g}" if low else ""
         for low, high in zip(claims["low"], claims["high"], strict=True)
     ]
     claims["cell"], claims["picture"] = zip(

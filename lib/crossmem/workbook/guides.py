@@ -44,12 +44,12 @@ def exponents(ax, local, **style):
     ax.errorbar(places, value, **bars, **style)
 
 
-def level(ax, value, label, *, side="left"):
-    """Draw a thin dotted horizontal line with a label on it at the left or the right end."""
+def level(ax, value, label, *, va="center"):
+    """Draw a thin dotted horizontal line, with its label beside its right end."""
     ax.axhline(value, color=NEUTRAL, linewidth=0.6, linestyle=":", zorder=1)
-    place = {"left": 0.01, "right": 0.99}[side], value
-    options = {"xycoords": ("axes fraction", "data"), "ha": side, "va": "bottom"}
-    ax.annotate(label, place, **options, **FAINT)
+    place = {"xytext": (3, 0), "textcoords": "offset points", "va": va}
+    ends = {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
+    ax.annotate(label, (1, value), **place, **ends, **FAINT)
 
 
 def frame(ax, number):

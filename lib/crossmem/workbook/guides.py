@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullLocator
 
 from crossmem.analysis.statistics import mean_interval
 from crossmem.workbook.plotting import FAINT, NEUTRAL, VERMILION
@@ -24,8 +25,9 @@ def published_slope(ax, values, dim, slope, *, label, below=False):
     line += (held - line).min() - 0.2 if below else (held - line).max() + 0.2
     ends = [0, -1]
     ax.plot(np.exp(sizes[ends]), np.exp(line[ends]), color="0.55", linewidth=1.2, zorder=1)
-    place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
-    ax.annotate(label, np.exp([sizes[-1], line[-1]]), annotation_clip=False, **place, **FAINT)
+    offset = {"xytext": (3, -4 if below else 4), "va": "top" if below else "bottom"}
+    options = {"textcoords": "offset points", "annotation_clip": False}
+    ax.annotate(label, np.exp([sizes[-1], line[-1]]), **offset, **options, **FAINT)
 
 
 def uneven_curve(ax, values, x, **style):
@@ -65,3 +67,11 @@ def log_axis(ax, places, label):
     ax.set(xscale="log", xlabel=label)
     ax.set_xticks(places, [f"{place:g}" for place in places])
     ax.minorticks_off()
+
+
+def plain_decades(*axes):
+    """Give logarithmic axes, such as ``ax.yaxis``, ticks at 1, 2 and 5 with plain numbers."""
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())

@@ -24,10 +24,11 @@ def uneven_growth(values, dim):
     """
     sizes = values[dim].values.astype(float)
     by_size = [values.sel({dim: size}).dropna("seed").values.astype(float) for size in values[dim]]
-    if len(sizes) < 2 or not all(len(own) and own.mean() > 0 for own in by_size):
+    sums = [float(own.sum()) for own in by_size]
+    if len(sizes) < 2 or min(sums) <= 0:
         raise ValueError(
-            f"{dim} is {sizes} with mean capacities {[float(np.mean(own)) for own in by_size]}: an "
-            "exponent needs two sizes at least, each with a capacity above 0"
+            f"{dim} is {sizes} with capacities that add up to {sums}: an exponent needs two sizes "
+            "at least, each with a capacity above 0"
         )
     offsets = np.log(sizes) - np.log(sizes).mean()
     weights = offsets / (offsets @ offsets)

@@ -15,20 +15,20 @@ def published(ax, x, y, label="published"):
     ax.plot(x, y, label=label, **STAR)
 
 
-def published_slope(ax, values, dim, slope, *, label, below=False):
+def published_slope(ax, values, dim, slope, *, label, below=False, va=None):
     """Draw a grey line of a published slope beside mean capacities (dim,), on logarithmic axes.
 
-    It stands above the points, with the label at its left end, or ``below``, with it at the right.
+    It stands above the points, or ``below`` them, with the label at its right end, which ``va``
+    aligns.
     """
     sizes, held = np.log(values[dim].values.astype(float)), np.log(values.values)
     line = slope * (sizes - sizes.mean()) + held.mean()
     line += (held - line).min() - 0.2 if below else (held - line).max() + 0.2
-    ends = [0, -1]
-    ax.plot(np.exp(sizes[ends]), np.exp(line[ends]), color="0.55", linewidth=1.2, zorder=1)
-    end = -1 if below else 0  # of the line: the other one is crowded
-    offset = {"xytext": (3 if below else 0, -4 if below else 4), "textcoords": "offset points"}
-    look = FAINT | {"va": "top" if below else "bottom", "annotation_clip": False}
-    ax.annotate(label, np.exp([sizes[end], line[end]]), **offset, **look)
+    ax.plot(np.exp(sizes[[0, -1]]), np.exp(line[[0, -1]]), color="0.55", linewidth=1.2, zorder=1)
+    va = va or ("top" if below else "bottom")
+    offset = {"xytext": (3, 4 if va == "bottom" else -4), "textcoords": "offset points"}
+    look = FAINT | {"va": va, "annotation_clip": False}
+    ax.annotate(label, np.exp([sizes[-1], line[-1]]), **offset, **look)
 
 
 def uneven_curve(ax, values, x, **style):

@@ -261,15 +261,13 @@ def test_the_published_steps_store_as_many_binary_images_as_the_shortcut():
 
 
 def test_grey_capacity_with_the_published_steps_grows_superlinearly_and_saturates_in_the_width():
-    """On images and on random patterns; the exponent of the shortcut is smaller."""
+    """On images and on random patterns."""
     by_size, by_width = (
         load(PAPER / f"{name}.nc")["capacity"].sel(criterion="mean")
         for name in ("04_recipe", "04_recipe_hidden")
     )
-    shortcut = {"mnist": "04_capacity_neurons", "random": "04_capacity_random"}
-    for source, name in shortcut.items():
-        fit = uneven_growth(by_size.sel(source=source), "neurons")
-        assert fit.low > 1.2 and fit.value > growth(capacity(name, layers=2), "neurons").value
+    for source in ("mnist", "random"):
+        assert uneven_growth(by_size.sel(source=source), "neurons").low > 1.2
         first, *_, last = local_growth(by_width.sel(source=source), "width")
         assert last[1].high < first[1].low
 

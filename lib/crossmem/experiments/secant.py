@@ -14,7 +14,9 @@ HALF_WIDTH = {
     "images": (172.0, 1.62, lambda width: 1.0 / (0.7 / width + 0.3)),
     "random": (107.0, 1.46, lambda width: np.tanh(2.0 * width) / np.tanh(2.0)),
 }
-LEAST_SHORTFALL = 0.05  # a smaller one, in units of that allowed, does not tell how far to go
+# Shortfalls from perfect recall, in units of that allowed, between which they follow the law: less
+# does not tell how far to go, and more is a memory that recalls nothing.
+LEAST_SHORTFALL, MOST_SHORTFALL = 0.05, 20.0
 # Typical exponents of the shortfall against the number of patterns, and the range in which one
 # measured between two loads is believed. Grey memories fail abruptly.
 BINARY_EXPONENT, GREY_EXPONENT, CREDIBLE = EXPONENT["mean"], 10.0, (3.0, 25.0)
@@ -54,7 +56,9 @@ def capacity_by_secant(setup, *, seed, threshold=0.99, nearness=0.08):
         shortfalls[trial] = max(shortfall, LEAST_SHORTFALL)
         capacity = crossing(shortfalls, exponent)
         nearest = min(shortfalls, key=lambda load: abs(load - capacity))
-        if abs(capacity - nearest) <= max(nearness * nearest, 0.5):
+        lawful = LEAST_SHORTFALL < shortfalls[nearest] < MOST_SHORTFALL
+        ends = {shortfall > 1.0 for shortfall in shortfalls.values()}
+        if (lawful or len(ends) == 2) and abs(capacity - nearest) <= max(nearness * nearest, 0.5):
             break
     devices = setup.memory(seed).devices(setup.neurons)
     found = 0.0 if shortfalls.get(1, 0.0) > 1.0 else min(capacity, top)
@@ -83,8 +87,15 @@ def crossing(shortfalls, exponent):
     high = min((load for load, short in shortfalls.items() if short > 1.0), default=np.inf)
     below = [load for load, short in shortfalls.items() if short <= 1.0 and load < high]
     ends = [max(below), high] if below and high < np.inf else shortfalls
-    near = sorted(ends, key=lambda load: abs(np.log(shortfalls[load])))[:2]
+
+    def distance(load):
+        """From the threshold; of equals the load nearer to the other side comes first."""
+        away = np.log(shortfalls[load])
+        return abs(away), load if away > 0 else -load
+
+    near = sorted(ends, key=distance)[:2]
     if len(near) == 2:
         rise = np.log(shortfalls[near[0]] / shortfalls[near[1]])
-        exponent = np.clip(rise / np.log(near[0] / near[1]), *CREDIBLE)
+        steepest = np.inf if ends is not shortfalls else CREDIBLE[1]  # between the ends it is sure
+        exponent = np.clip(rise / np.log(near[0] / near[1]), CREDIBLE[0], steepest)
     return float(near[0] * shortfalls[near[0]] ** (-1.0 / exponent))

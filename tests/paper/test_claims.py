@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crossmem.analysis.exponents import local_growth, uneven_growth
 from crossmem.analysis.statistics import growth
 from crossmem.analysis.theory import counting_bound, rate_distortion_bits
 from crossmem.storage import load_dataset as load
@@ -153,7 +154,7 @@ def test_ten_digits_on_two_crossbars():
 
 
 def test_one_hidden_layer_is_best_at_equal_devices():
-    means = capacity("03_capacity_depth").mean("seed")
+    means = capacity("A1_capacity_depth").mean("seed")
     assert int(means["layers"][int(means.argmax("layers"))]) == 2
 
 
@@ -251,9 +252,32 @@ def test_an_epoch_takes_a_hundredth_of_the_time_of_spice_and_finds_the_same_volt
     assert epochs["difference"].isel(way=slice(2, None)).max() <= 1e-9
 
 
-def test_the_published_training_holds_380_patterns_in_the_largest_network():
-    found = load(PAPER / "03_recipe_largest.nc")["cosine"].sel(n_patterns=380)
-    assert float(found.min()) >= 0.99
+def test_the_published_steps_store_as_many_binary_images_as_the_shortcut():
+    found = load(PAPER / "03_recipe_large.nc")["capacity"].sel(criterion="mean", source="mnist")
+    for neurons in found["neurons"].values:
+        shortcut = capacity("03_capacity_neurons", layers=2, neurons=neurons)
+        exact = found.sel(neurons=neurons)
+        assert float(exact.mean()) == pytest.approx(float(shortcut.mean()), rel=0.1)
+
+
+def test_grey_capacity_with_the_published_steps_grows_superlinearly_and_saturates_in_the_width():
+    """On images and on random patterns."""
+    by_size, by_width = (
+        load(PAPER / f"{name}.nc")["capacity"].sel(criterion="mean")
+        for name in ("04_recipe", "04_recipe_hidden")
+    )
+    for source in ("mnist", "random"):
+        assert uneven_growth(by_size.sel(source=source), "neurons").low > 1.2
+        first, *_, last = local_growth(by_width.sel(source=source), "width")
+        assert last[1].high < first[1].low
+
+
+def test_a_short_search_agrees_with_the_bracketing_one():
+    found = load(PAPER / "A1_searches.nc").sel(criterion="mean").mean("seed")
+    ratio = found["capacity"].sel(search="secant") / found["capacity"].sel(search="bracket")
+    assert ratio.values == pytest.approx(np.ones(ratio.shape), abs=0.12)
+    trainings = found["trainings"].sel(neurons=144)
+    assert (trainings.sel(search="secant") < trainings.sel(search="bracket")).all()
 
 
 def test_when_the_single_layer_fails_it_does_not_rest():

@@ -10,7 +10,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9A-Z][0-9]_*.ipynb"))
-LONGER = {"03_multilayer_scaling": 550, "04_continuous_patterns": 500}  # lines; others 400
 OPTIONS = {"scale": "quick", "output": "", "cache": "", "workers": 0}
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -77,7 +76,7 @@ def test_cells_that_compute_are_apart_from_those_that_show(path):
 def test_code_is_short_enough_to_read(path):
     code = [cell.source for cell in cells(path, "code")]
     lines = [line for source in code for line in source.splitlines()]
-    assert len(lines) <= LONGER.get(path.stem, 400)
+    assert len(lines) <= 400
     assert max(map(len, lines)) <= 120
     defined = [
         node

@@ -1,6 +1,7 @@
 """Panels of memories that are written on chips: what they hold, and what their recall loses."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from crossmem.workbook.plotting import NEUTRAL, TRAINING_STYLE, WRITING_STYLE, curve
 
@@ -14,6 +15,11 @@ CURVES = (
     ("ours", "at once", "ours, written at once"),
     ("ours", "in stages", "ours, written in stages"),
 )
+#: Looks and labels of the two memories of a control with unseen images, by training.
+CONTROLS = {
+    "ours": (WRITING_STYLE["in stages"], "ours, in stages"),
+    "published": (TRAINING_STYLE["published"], "published training, at once"),
+}
 
 
 def capacity_panel(ax, capacity, images, x):
@@ -62,3 +68,37 @@ def loss_panel(ax, quality, x, *, threshold):
             curve(ax, lost, x, **WRITING_STYLE[way] | own)
     ax.axhline(1 - threshold, color=NEUTRAL, linewidth=0.6, linestyle="--")
     ax.set(yscale="log")
+
+
+def control_panel(ax, control):
+    """Draw the recall of stored and of unseen images side by side, for each memory.
+
+    ``control`` holds the cosines ``before`` and ``after`` (training, memory, images).
+    """
+    memories = control["memory"].values
+    for shift, (training, (look, label)) in zip((-0.13, 0.13), CONTROLS.items(), strict=True):
+        for images, fill in (("stored", look["color"]), ("unseen", "white")):
+            style = {"linestyle": "none", "color": look["color"], "marker": look["marker"]}
+            after = control["after"].sel(training=training, images=images)
+            place, style["label"] = np.arange(len(memories)) + shift, f"{label}: {images}"
+            ax.plot(place, after, markerfacecolor=fill, **style)
+    before = control["before"].sel(images="unseen", training="ours")
+    ax.plot(range(len(memories)), before, "_", color=NEUTRAL, markersize=16, label="cue")
+    ax.set_xticks(range(len(memories)), [name.replace(" ", "\n") for name in memories])
+    ax.set(ylabel="cosine similarity", xlim=(-0.5, len(memories) - 0.5))
+
+
+def net_panel(ax, net, counts, images):
+    """Draw net patterns (training, load, seed) against the stored ``counts`` (training, load).
+
+    Dotted, as many net patterns as stored ones; dashed, the ``images`` that are held if written
+    down.
+    """
+    for training, (look, _) in CONTROLS.items():
+        shown = net.sel(training=training, drop=True)
+        stored = counts.sel(training=training).values
+        curve(ax, shown.assign_coords(load=stored), "load", **look | {"label": None})
+    top = float(counts.max())
+    ax.plot([0, top], [0, top], ":", color=NEUTRAL, linewidth=0.8)
+    ax.axhline(images, **WRITTEN_IMAGES)
+    ax.set(xlabel="stored patterns $P$", xlim=(0, None), ylim=(0, None))

@@ -84,7 +84,8 @@ def control_panel(ax, control):
             ax.plot(place, after, markerfacecolor=fill, **style)
     before = control["before"].sel(images="unseen", training="ours")
     ax.plot(range(len(memories)), before, "_", color=NEUTRAL, markersize=16, label="cue")
-    ax.set_xticks(range(len(memories)), [name.replace(" ", "\n") for name in memories])
+    names = [name.replace(", ", "\n").replace(" layer", "\nlayer") for name in memories]
+    ax.set_xticks(range(len(memories)), names, fontsize=5.5)
     ax.set(ylabel="cosine similarity", xlim=(-0.5, len(memories) - 0.5))
 
 

@@ -169,29 +169,6 @@ def test_conductance_map_refuses_weights(axes):
         plotting.conductance_map(axes, np.zeros((4, 4)))
 
 
-def capacities(values, criteria):
-    values = np.asarray(values, dtype=float)
-    coords = {"criterion": criteria, "neurons": [64, 100], "seed": [0, 1]}
-    return xr.DataArray(values, coords, ("criterion", "neurons", "seed"))
-
-
-def test_capacities_are_solid_by_the_mean_and_dotted_by_each_pattern(axes):
-    held = {
-        "published": capacities([[[4, 6], [8, 8]], [[0, 0], [2, 4]]], ["mean", "worst_pattern"]),
-        "noisy cues": capacities([[[10, 10], [20, 30]]], ["mean"]),
-    }
-    lines = ([64, 100], {"random $2N$": np.array([128, 200])})
-    plotting.capacity_panel(axes, held, "neurons", lines=lines, sizes=[64, 100], panel="as 3i")
-    mean, each, noisy, label, bound = axes.lines
-    assert mean.get_ydata() == pytest.approx([5, 8]) and mean.get_linestyle() == "-"
-    assert each.get_xdata() == [100] and each.get_linestyle() == ":"  # no logarithm of nothing
-    assert noisy.get_ydata() == pytest.approx([10, 25])
-    assert (label.get_label(), bound.get_ydata()[-1]) == ("each pattern ≥ 0.99", 200)
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["64", "100"]
-    assert (axes.get_xlabel(), axes.get_title(loc="left")) == ("neurons $N$", "as 3i")
-
-
 def test_intervals_of_ratios_stand_in_rows(axes):
     series = {"mean": [(2.0, 1.5, 3.0), (4.0, 3.5, 4.5)], "each": [(1.2, 0.9, 1.5), None]}
     plotting.forest(axes, ["one", "two"], series, xlabel="ratio")

@@ -144,7 +144,8 @@ class FittedOnce:
 def staged_capacity(setup, *, writing, threshold=0.99, worst_pattern_seeds=None, seed):
     """Capacity in each of the `WAYS`, with what surrounds the written chip.
 
-    It is NaN in stages for free weights, which are not trained further. The other parameters are as in `staged_quality` and `storage_capacity`.
+    It is NaN in stages for free weights, which are not trained further. The other parameters are as
+    in `staged_quality` and `storage_capacity`.
     """
     crossbars, limits = chip_for(setup, writing, seed)
     working = np.mean([own.working.mean() for own in limits])

@@ -157,34 +157,6 @@ def conductance_map(ax, conductance, *, colorbar=True):
         ax.figure.colorbar(shown, ax=ax, label="conductance (µS)", extend="both", pad=0.02)
 
 
-def capacity_panel(ax, capacities, x, *, lines, sizes=None, panel, **labels):
-    """Draw capacities by training: solid by the mean, dotted where each pattern is recalled.
-
-    `capacities` (criterion, seed, x) by training, as in `TRAINING_STYLE`, are left out where
-    nothing is held. `x` is "neurons", "width" or "masked_fraction". `lines` are the places of all
-    theory lines, and the values of each by its label. `sizes` are ticks of the horizontal axis;
-    both axes are logarithmic then. `labels` go to `matplotlib.axes.Axes.set`.
-    """
-    each = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
-    for training, values in capacities.items():
-        for criterion, look in (("mean", {}), ("worst_pattern", each)):
-            if criterion in values["criterion"]:
-                held = values.sel(criterion=criterion, drop=True)
-                held = held.where(held.mean("seed") > 0)  # no logarithm of nothing
-                curve(ax, held, x, spread="interval", **TRAINING_STYLE[training] | look)
-    names = {"neurons": "neurons $N$", "width": "hidden neurons $N_h$"}
-    names["masked_fraction"] = "masked weights (share)"
-    ax.set(**{"xlabel": names[x], "ylabel": "capacity (patterns)"} | labels)
-    ax.plot([], [], "k:", linewidth=0.9, label="each pattern ≥ 0.99")
-    for label, line in lines[1].items():
-        theory_line(ax, lines[0], line, label)
-    letter(ax, panel)
-    if sizes is not None:
-        ax.set(xscale="log", yscale="log")
-        ax.set_xticks(sizes, sizes)
-        ax.minorticks_off()
-
-
 def forest(ax, names, series, *, xlabel):
     """Draw ratios with their intervals in rows, one below the other, on a logarithmic axis.
 

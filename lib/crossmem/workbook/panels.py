@@ -1,0 +1,105 @@
+"""Panels of memories that are written on chips: what they hold, and what their recall loses."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from crossmem.workbook.plotting import NEUTRAL, TRAINING_STYLE, WRITING_STYLE, curve
+
+DOTTED = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
+#: The look of what is held if the images are written down.
+WRITTEN_IMAGES = {"color": NEUTRAL, "linestyle": "--", "linewidth": 0.9, "label": "written images"}
+AXES = {"neurons": "neurons $N$", "width": "hidden neurons $N_h$"}
+AXES["masked_fraction"] = "masked weights (share)"
+CURVES = (
+    ("published", "at once", TRAINING_STYLE["published"]["label"] + ", written at once"),
+    ("ours", "at once", "ours, written at once"),
+    ("ours", "in stages", "ours, written in stages"),
+)
+#: Looks and labels of the two memories of a control with unseen images, by training.
+CONTROLS = {
+    "ours": (WRITING_STYLE["in stages"], "ours, in stages"),
+    "published": (TRAINING_STYLE["published"], "published training, at once"),
+}
+
+
+def capacity_panel(ax, capacity, images, x):
+    """Draw capacities of written chips: solid by the mean criterion, dotted by the worst pattern.
+
+    The bands are quartiles. What is nowhere held has no place on the logarithmic axis.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    capacity : xarray.DataArray (training, way, criterion, seed, x)
+        In patterns; NaN where a seed or a criterion was not searched.
+    images : xarray.DataArray (x,)
+        Images that the same devices hold if they are written down.
+    x : str
+        A key of `AXES`. All but the masked fraction are on a logarithmic axis.
+    """
+    for training, way, label in CURVES:
+        style = TRAINING_STYLE["published"] if training == "published" else WRITING_STYLE[way]
+        held = capacity.sel(training=training, way=way, drop=True)
+        held = held.where(held > 0)
+        curve(ax, held.sel(criterion="mean"), x, skipna=True, **style | {"label": label})
+        worst = held.sel(criterion="worst_pattern")
+        ours_at_once = (training, way) == ("ours", "at once")  # it would hide the others
+        if worst.notnull().any("seed").sum() > 1 and not ours_at_once:
+            curve(ax, worst, x, skipna=True, **style | DOTTED)
+    ax.plot(images[x], images, **WRITTEN_IMAGES)
+    ax.set(xlabel=AXES[x], yscale="log")
+    if x != "masked_fraction":
+        ax.set_xscale("log")
+        ax.set_xticks(capacity[x].values, capacity[x].values)
+    ax.minorticks_off()
+    ax.yaxis.set_major_locator(plt.LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+
+
+def loss_panel(ax, quality, x, *, threshold):
+    """Draw the cosine that recall loses by way of writing, and the threshold.
+
+    ``quality`` holds ``cosine`` (solid) and ``worst_cosine`` (dotted), each (way, seed, x); the
+    bands are quartiles.
+    """
+    for way in ("at once", "in stages"):
+        for name, own in (("cosine", {}), ("worst_cosine", DOTTED)):
+            lost = 1 - quality[name].sel(way=way, drop=True)
+            curve(ax, lost, x, **WRITING_STYLE[way] | own)
+    ax.axhline(1 - threshold, color=NEUTRAL, linewidth=0.6, linestyle="--")
+    ax.set(yscale="log")
+
+
+def control_panel(ax, control):
+    """Draw the recall of stored and of unseen images side by side, for each memory.
+
+    ``control`` holds the cosines ``before`` and ``after`` (training, memory, images).
+    """
+    memories = control["memory"].values
+    for shift, (training, (look, label)) in zip((-0.13, 0.13), CONTROLS.items(), strict=True):
+        for images, fill in (("stored", look["color"]), ("unseen", "white")):
+            style = {"linestyle": "none", "color": look["color"], "marker": look["marker"]}
+            after = control["after"].sel(training=training, images=images)
+            place, style["label"] = np.arange(len(memories)) + shift, f"{label}: {images}"
+            ax.plot(place, after, markerfacecolor=fill, **style)
+    before = control["before"].sel(images="unseen", training="ours")
+    ax.plot(range(len(memories)), before, "_", color=NEUTRAL, markersize=16, label="cue")
+    names = [name.replace(", ", "\n").replace(" layer", "\nlayer") for name in memories]
+    ax.set_xticks(range(len(memories)), names, fontsize=5.5)
+    ax.set(ylabel="cosine similarity", xlim=(-0.5, len(memories) - 0.5))
+
+
+def net_panel(ax, net, counts, images):
+    """Draw net patterns (training, load, seed) against the stored ``counts`` (training, load).
+
+    Dotted, as many net patterns as stored ones; dashed, the ``images`` that are held if written
+    down.
+    """
+    for training, (look, _) in CONTROLS.items():
+        shown = net.sel(training=training, drop=True)
+        stored = counts.sel(training=training).values
+        curve(ax, shown.assign_coords(load=stored), "load", **look | {"label": None})
+    top = float(counts.max())
+    ax.plot([0, top], [0, top], ":", color=NEUTRAL, linewidth=0.8)
+    ax.axhline(images, **WRITTEN_IMAGES)
+    ax.set(xlabel="stored patterns $P$", xlim=(0, None), ylim=(0, None))

@@ -18,8 +18,10 @@ HALF_WIDTH = {
 # does not tell how far to go, and more is a memory that recalls nothing.
 LEAST_SHORTFALL, MOST_SHORTFALL = 0.05, 20.0
 # Typical exponents of the shortfall against the number of patterns, and the range in which one
-# measured between two loads is believed. Grey memories fail abruptly.
-BINARY_EXPONENT, GREY_EXPONENT, CREDIBLE = EXPONENT["mean"], 10.0, (3.0, 25.0)
+# measured between two loads is believed. Grey memories fail abruptly, most of all those of random
+# patterns, which are all alike hard.
+BINARY_EXPONENT, GREY_EXPONENT, CREDIBLE = EXPONENT["mean"], 10.0, (3.0, 60.0)
+RANDOM_GREY_EXPONENT = 40.0
 
 
 def capacity_by_secant(setup, *, seed, threshold=0.99, nearness=0.08):
@@ -47,7 +49,8 @@ def capacity_by_secant(setup, *, seed, threshold=0.99, nearness=0.08):
     setup.require(**NO_CHIP, programming_error=0.0)
     search = capacity_search(setup, seed, setup.masked_limits(seed))
     top, capacity = len(search.pool), likely_capacity(setup)
-    shortfalls, exponent = {}, BINARY_EXPONENT if setup.binary else GREY_EXPONENT
+    grey_exponent = RANDOM_GREY_EXPONENT if setup.source == "random" else GREY_EXPONENT
+    shortfalls, exponent = {}, BINARY_EXPONENT if setup.binary else grey_exponent
     while True:
         trial = int(np.clip(round(capacity), 1, top))
         if trial in shortfalls:

@@ -1,1 +1,1 @@
-"""The explorer: a memory on a chip to play with. The model knows no widgets, the view no physics."""
+"""A memory on a chip to play with: a model that knows no widgets, and its page."""

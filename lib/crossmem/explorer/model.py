@@ -59,6 +59,9 @@ class Recall:
 class Explorer:
     """Binary patterns of ``side`` x ``side`` pixels in a single layer on one crossbar.
 
+    It begins with three digits by Hebb's rule, an ideal chip, and the first digit as cue, a fifth
+    of whose pixels are flipped. ``seed`` draws the faults, the errors and the flips.
+
     The same settings always give the same memory, whatever was tried before. Only `write` and
     `write_in_stages` train; a device that breaks afterwards spoils the written weights.
 
@@ -89,6 +92,7 @@ class Explorer:
         self.faults = np.zeros((*shape, 2), dtype=int)
         self.cue = np.full(neurons, -1.0)
         self.pick(0)
+        self.flip(0.2)
         self.write()
 
     @property
@@ -142,7 +146,9 @@ class Explorer:
     def break_at_rate(self, stuck_off, stuck_on):
         """Break devices at random, with these probabilities; those broken by hand stay so."""
         check_fault_rates(stuck_off, stuck_on)
-        drawn = np.select([self._draw < stuck_off, self._draw >= 1 - stuck_on], [STUCK_OFF, STUCK_ON])
+        drawn = np.select(
+            [self._draw < stuck_off, self._draw >= 1 - stuck_on], [STUCK_OFF, STUCK_ON]
+        )
         self._damage(drawn)
 
     def repair(self):

@@ -9,6 +9,7 @@ from crossmem.explorer.model import (
     RECALLED,
     RULES,
     STUCK_OFF,
+    STUCK_ON,
     TEST_FLIPS,
     WORKING,
     Explorer,
@@ -16,7 +17,8 @@ from crossmem.explorer.model import (
 from crossmem.explorer.widgets import Board, Curves, Gallery, WeightMap
 from crossmem.networks.network import UPDATES
 
-WIDE = {"style": {"description_width": "10em"}, "layout": ipw.Layout(width="26em")}
+WIDE = {"style": {"description_width": "12em"}, "layout": ipw.Layout(width="28em")}
+ROW, COLUMN = ipw.Layout(flex_flow="row wrap"), ipw.Layout(margin="0 24px 0 0")
 FLIPS = 0.1  # of the button that flips pixels
 SPAN = 10  # pairs in a row and in a column of the window on the chip
 CONDITIONS = ("works", "stuck off", "stuck on")
@@ -34,8 +36,8 @@ class Page:
         self.explorer, self.draws, self.recall = explorer, 0, None
         self._make_memory()
         self._make_chip()
-        self.status = ipw.HTML()
-        self.box = ipw.VBox([self._memory_box(), self._chip_box(), self.status])
+        self.status, self.chip_status = ipw.HTML(), ipw.HTML()
+        self.box = ipw.VBox([self._memory_box(), self._chip_box()])
         self._listen()
         self.refresh()
 
@@ -76,7 +78,8 @@ class Page:
                 *(self.rule, self.count, self.update),
                 _text("<b>Cue.</b> Click or draw; or use the arrow keys and the space bar."),
                 *(self.cue, ipw.HBox([self.flip, self.clear, self.store])),
-            ]
+            ],
+            layout=COLUMN,
         )
         right = ipw.VBox(
             [
@@ -85,37 +88,33 @@ class Page:
                     "5 % of its pixels are flipped."
                 ),
                 self.stored,
-                _text("<b>Recall</b>, from the cue on, update by update."),
-                ipw.HBox([self.states, self.play]),
-                self.curves,
+                ipw.HBox([_text("<b>Recall</b>, from the cue on, update by update."), self.play]),
+                *(self.states, self.curves, self.status),
             ]
         )
-        return ipw.HBox([left, right], layout=ipw.Layout(flex_flow="row wrap"))
+        return ipw.HBox([left, right], layout=ROW)
 
     def _chip_box(self):
         whole = ipw.VBox(
             [
                 _text("<b>Chip.</b> Blue: positive weight, orange: negative, red: stuck device."),
                 self.map,
-            ]
+            ],
+            layout=COLUMN,
         )
         part = ipw.VBox(
             [
                 _text(
-                    "<b>Devices of the framed part</b>, in pairs G+ G−. A click breaks a device: "
-                    "0 is stuck off, 1 is stuck on."
+                    "<b>Devices of the framed part</b>, in pairs G+ G−; blue: conductance. "
+                    "A click breaks a device: 0 is stuck off, 1 is stuck on."
                 ),
                 self.devices,
-            ]
-        )
-        controls = ipw.VBox(
-            [
                 *(self.off, self.on, self.knowledge, self.error),
-                ipw.HBox([self.again, self.staged, self.new]),
-                self.progress,
+                ipw.HBox([self.again, self.staged, self.new, self.progress]),
+                self.chip_status,
             ]
         )
-        return ipw.HBox([whole, part, controls], layout=ipw.Layout(flex_flow="row wrap"))
+        return ipw.HBox([whole, part], layout=ROW)
 
     # What happens.
 
@@ -210,7 +209,8 @@ class Page:
         self._show_map()
         self._show_devices()
         self.staged.disabled, self.staged.tooltip = bool(e.why_not_staged), e.why_not_staged
-        self.status.value = _status(self._sentences(cosines))
+        self.status.value = _status(self._memory_sentences(cosines))
+        self.chip_status.value = _status(self._chip_sentences())
 
     def _show_recall(self):
         e, recall = self.explorer, self.recall
@@ -225,7 +225,7 @@ class Page:
             self.curves.names = [f"{name}" for name in e.names]
             self.curves.nearest = recall.nearest
             self.curves.label = " ".join(self._recall_sentences())
-        self.play.max = recall.updates
+        self.play.max, self.play.value = recall.updates, 0
         self._show_step(recall.updates)
 
     def _show_step(self, step):
@@ -234,22 +234,21 @@ class Page:
     def _show_map(self):
         e = self.explorer
         with self.map.hold_sync():
-            self.map.weights = np.round(100 * e.crossbar.weights).clip(-127, 127).astype("i1").tobytes()
-            self.map.stuck = (e.faults != WORKING).sum(axis=2).astype("u1").tobytes()
-            self.map.label = (
-                f"Map of {e.side**2} times {e.side**2} weights, {(e.faults != WORKING).sum()} "
-                "devices stuck; the arrow keys move the framed part"
+            self.map.weights = (
+                np.round(100 * e.crossbar.weights).clip(-127, 127).astype("i1").tobytes()
             )
+            self.map.stuck = (e.faults != WORKING).sum(axis=2).astype("u1").tobytes()
 
     def _show_devices(self):
         e, cells = self.explorer, [self._device(cell) for cell in range(2 * SPAN**2)]
         g_max, conductance = e.crossbar.device.g_max, e.crossbar.conductance
         row, column = self.map.window
+        framed = (
+            f"to neurons {row} to {row + SPAN - 1} from neurons {column} to {column + SPAN - 1}"
+        )
+        self.map.label = f"Map of all weights; the arrow keys move the frame, now {framed}"
         with self.devices.hold_sync():
-            self.devices.label = (
-                f"Devices to neurons {row} to {row + SPAN - 1} from neurons {column} to "
-                f"{column + SPAN - 1}; the space bar breaks one"
-            )
+            self.devices.label = f"Devices {framed}; the space bar breaks one"
             self.devices.shades = [float(np.clip(conductance[c] / g_max, 0, 1)) for c in cells]
             self.devices.marks = [int(e.faults[c]) for c in cells]
             self.devices.names = [
@@ -270,18 +269,19 @@ class Page:
             f"({e.names[recall.nearest]}), overlap {recall.overlaps[-1, recall.nearest]:.2f}."
         )
 
-    def _sentences(self, cosines):
-        e = self.explorer
+    def _memory_sentences(self, cosines):
         yield from self._recall_sentences()
         yield (
             f"{(cosines >= RECALLED).sum()} of {len(cosines)} patterns are recalled when "
             f"{100 * TEST_FLIPS:.0f} % of their pixels are flipped."
         )
-        if e.faults.any():
-            off = (e.faults == STUCK_OFF).sum()
-            yield f"{off} devices are stuck off, {np.count_nonzero(e.faults) - off} stuck on."
+
+    def _chip_sentences(self):
+        e = self.explorer
+        off, on = ((e.faults == state).sum() for state in (STUCK_OFF, STUCK_ON))
+        yield f"{off} devices are stuck off, {on} stuck on."
         if e.new_faults:
-            yield f"{e.new_faults} devices have changed since the chip was written: train again."
+            yield f"{e.new_faults} have changed since the chip was written: train again."
         if e.why_not_staged:
             yield f"In stages: {e.why_not_staged}"
 
@@ -307,7 +307,8 @@ def _text(html):
 
 
 def _status(sentences):
-    return f'<div role="status" aria-live="polite">{" ".join(sentences)}</div>'
+    text = " ".join(sentences).replace(" -", " −")
+    return f'<div role="status" aria-live="polite">{text}</div>'
 
 
 def _bits(pattern):

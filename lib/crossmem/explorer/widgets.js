@@ -121,7 +121,7 @@ function gallery(model, el) {
       });
       const chosen = index === model.get("selected");
       caption.textContent = captions[index] || "";
-      button.style.borderColor = chosen ? blue : failed[index] ? vermilion : "#999";
+      button.style.borderColor = chosen ? blue : failed[index] ? vermilion : "#767676";
       button.style.background = chosen ? "#d7ecfa" : "#fff";
       button.setAttribute("aria-pressed", chosen);
     });
@@ -190,7 +190,8 @@ function panel(svg, left, title, values, low, high) {
   make(svg, "line", { x1: left, x2: left, y1: top, y2: top + height, ...axis });
   make(svg, "line", { x1: left, x2: left + width, y1: top + height, y2: top + height, ...axis });
   for (const value of [low, (low + high) / 2, high]) {
-    const text = Math.abs(high) < 10 && Math.abs(low) < 10 ? value.toFixed(1) : value.toFixed(0);
+    const places = Math.max(Math.abs(high), Math.abs(low)) < 10 ? 1 : 0;
+    const text = value.toFixed(places).replace("-", "\u2212");
     make(svg, "text", { x: left - 5, y: y(value) + 4, "text-anchor": "end" }, text);
   }
   for (let step = 0; step <= count; step++) {

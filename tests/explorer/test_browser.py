@@ -129,7 +129,10 @@ def test_flip_and_recall(page):
     )
     states.nth(1).wait_for()
     states.first.click()
-    states.first.and_(page.locator('[aria-pressed="true"]')).wait_for()
+    chosen = page.locator('[aria-pressed="true"]')
+    states.first.and_(chosen).wait_for()
+    press(page, "Play")
+    states.last.and_(chosen).wait_for()
 
 
 def test_a_pointer_draws_and_the_keys_do_too(page):

@@ -53,8 +53,7 @@ class Page:
         self.store = _button("Store the cue", "Store what was drawn, and train again")
         self.cue = Board(columns=e.side, shades=[0.0] * neurons, paint=True, size=26)
         self.stored = Gallery(columns=e.side, scale=4)
-        self.states = Gallery(columns=e.side, scale=5)
-        self.play = ipw.Play(interval=600, show_repeat=False)
+        self.states = Gallery(columns=e.side, scale=5, pause=600)
         self.curves = Curves()
 
     def _make_chip(self):
@@ -88,7 +87,7 @@ class Page:
                     "5 % of its pixels are flipped."
                 ),
                 self.stored,
-                ipw.HBox([_text("<b>Recall</b>, from the cue on, update by update."), self.play]),
+                _text("<b>Recall</b>, from the cue on, update by update."),
                 *(self.states, self.curves, self.status),
             ]
         )
@@ -137,7 +136,6 @@ class Page:
         self._on_message(self.stored, lambda index: e.pick(index))
         self._on_message(self.devices, self._break)
         self.states.on_msg(lambda _, content, __: self._show_step(content["index"]))
-        self.play.observe(lambda change: self._show_step(change["new"]), "value")
         self.map.observe(lambda change: self._show_devices(), "window")
 
     def _on_change(self, control, act):
@@ -225,7 +223,6 @@ class Page:
             self.curves.names = [f"{name}" for name in e.names]
             self.curves.nearest = recall.nearest
             self.curves.label = " ".join(self._recall_sentences())
-        self.play.max, self.play.value = recall.updates, 0
         self._show_step(recall.updates)
 
     def _show_step(self, step):

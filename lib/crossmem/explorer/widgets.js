@@ -28,15 +28,15 @@ function whenever(model, names, draw) {
 
 // The arrow keys move the focus among items, of which one at a time is a tab stop.
 function arrows(holder, items, columns) {
+  holder.addEventListener("focusin", (event) => {
+    for (const item of items()) item.tabIndex = item === event.target ? 0 : -1;
+  });
   holder.addEventListener("keydown", (event) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() };
     const all = items(), now = all.indexOf(document.activeElement), next = now + steps[event.key];
     if (now < 0 || !(event.key in steps)) return;
     event.preventDefault();
-    if (!all[next]) return;
-    all[now].tabIndex = -1;
-    all[next].tabIndex = 0;
-    all[next].focus();
+    all[next]?.focus();
   });
 }
 
@@ -71,7 +71,8 @@ function board(model, el) {
     });
     cells.push(button);
   }
-  window.addEventListener("pointerup", () => (painted = null));
+  const stop = () => (painted = null);
+  window.addEventListener("pointerup", stop);
   arrows(grid, () => cells, () => columns);
   whenever(model, ["shades", "marks", "names", "label"], () => {
     grid.setAttribute("aria-label", model.get("label"));
@@ -86,12 +87,28 @@ function board(model, el) {
       button.title = names[cell];
     });
   });
+  return () => window.removeEventListener("pointerup", stop);
 }
 
 function gallery(model, el) {
   const holder = make(el, "div", { class: "crossmem-gallery", role: "group" });
   arrows(holder, () => [...holder.children], () => 1);
   const { blue, vermilion } = model.get("colors");
+  let timer = 0;
+
+  function play() {
+    clearInterval(timer);
+    let index = 0;
+    const next = () => {
+      model.send({ index });
+      if (++index >= model.get("images").length) clearInterval(timer);
+    };
+    timer = setInterval(next, model.get("pause"));
+  }
+  if (model.get("pause")) {
+    const button = make(el, "button", { type: "button", class: "jupyter-button" }, "Play");
+    button.addEventListener("click", play);
+  }
 
   function add(index) {
     const button = make(holder, "button", { type: "button" });
@@ -126,6 +143,7 @@ function gallery(model, el) {
       button.setAttribute("aria-pressed", chosen);
     });
   });
+  return () => clearInterval(timer);
 }
 
 function map(model, el) {
@@ -236,6 +254,6 @@ const KINDS = { board, gallery, map, curves };
 
 export default {
   render({ model, el }) {
-    KINDS[model.get("kind")](model, el);
+    return KINDS[model.get("kind")](model, el);
   },
 };

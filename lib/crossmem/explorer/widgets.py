@@ -48,6 +48,7 @@ class Gallery(Drawing):
     failed = traitlets.List(traitlets.Bool()).tag(sync=True)
     selected = traitlets.Int(-1).tag(sync=True)
     scale = traitlets.Int(4).tag(sync=True)  #: pixels per pixel
+    pause = traitlets.Int(0).tag(sync=True)  #: ms between images when played; 0 for no such button
 
 
 class WeightMap(Drawing):

@@ -19,6 +19,7 @@ from crossmem.networks.network import UPDATES
 
 WIDE = {"style": {"description_width": "12em"}, "layout": ipw.Layout(width="28em")}
 ROW, COLUMN = ipw.Layout(flex_flow="row wrap"), ipw.Layout(margin="0 24px 0 0")
+REST = ipw.Layout(flex="1 1 40em", min_width="0", width="auto")  # beside the column
 FLIPS = 0.1  # of the button that flips pixels
 SPAN = 10  # pairs in a row and in a column of the window on the chip
 CONDITIONS = ("works", "stuck off", "stuck on")
@@ -89,14 +90,15 @@ class Page:
                 self.stored,
                 _text("<b>Recall</b>, from the cue on, update by update."),
                 *(self.states, self.curves, self.status),
-            ]
+            ],
+            layout=REST,
         )
         return ipw.HBox([left, right], layout=ROW)
 
     def _chip_box(self):
         whole = ipw.VBox(
             [
-                _text("<b>Chip.</b> Blue: positive weight, orange: negative, red: stuck device."),
+                _text("<b>Chip.</b> Blue: positive weight, orange: negative, black: stuck device."),
                 self.map,
             ],
             layout=COLUMN,
@@ -111,7 +113,8 @@ class Page:
                 *(self.off, self.on, self.knowledge, self.error),
                 ipw.HBox([self.again, self.staged, self.new, self.progress]),
                 self.chip_status,
-            ]
+            ],
+            layout=REST,
         )
         return ipw.HBox([whole, part], layout=ROW)
 
@@ -257,9 +260,10 @@ class Page:
     def _recall_sentences(self):
         recall, e = self.recall, self.explorer
         first, last = recall.energies[[0, -1]]
+        how, s = "rests" if recall.settled else "still moves", "" if recall.updates == 1 else "s"
         yield (
-            f"The recall {'rests' if recall.settled else 'still moves'} after {recall.updates} "
-            f"updates; the energy goes from {first:.1f} to {last:.1f}."
+            f"The recall {how} after {recall.updates} update{s}; the energy goes from {first:.1f} "
+            f"to {last:.1f}."
         )
         yield (
             f"The nearest stored pattern is number {recall.nearest + 1} "
@@ -278,7 +282,7 @@ class Page:
         off, on = ((e.faults == state).sum() for state in (STUCK_OFF, STUCK_ON))
         yield f"{off} devices are stuck off, {on} stuck on."
         if e.new_faults:
-            yield f"{e.new_faults} have changed since the chip was written: train again."
+            yield f"Changed since the chip was written: {e.new_faults}; train again."
         if e.why_not_staged:
             yield f"In stages: {e.why_not_staged}"
 

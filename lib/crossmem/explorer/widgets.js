@@ -149,9 +149,9 @@ function gallery(model, el) {
 function map(model, el) {
   const holder = make(el, "div", { class: "crossmem-map" });
   const canvas = make(holder, "canvas", { tabindex: 0, role: "application" });
-  const { blue, orange, vermilion } = model.get("colors");
+  const { blue, orange, purple } = model.get("colors");
   const rgb = (color) => [1, 3, 5].map((start) => parseInt(color.slice(start, start + 2), 16));
-  const ends = [rgb(orange), rgb(blue)], broken = rgb(vermilion);
+  const ends = [rgb(orange), rgb(blue)];
   const neurons = model.get("neurons"), span = model.get("span"), scale = Math.ceil(300 / neurons);
   canvas.width = canvas.height = neurons * scale;
 
@@ -184,7 +184,7 @@ function map(model, el) {
       const share = Math.min(1, Math.abs(weight) / 100), end = ends[weight > 0 ? 1 : 0];
       for (let k = 0; k < 3; k++) {
         const plain = 255 + share * (end[k] - 255);
-        image.data[4 * place + k] = stuck[place] ? broken[k] : plain;
+        image.data[4 * place + k] = stuck[place] ? 0 : plain;
       }
       image.data[4 * place + 3] = 255;
     });
@@ -193,21 +193,24 @@ function map(model, el) {
     pen.imageSmoothingEnabled = false;
     pen.drawImage(small, 0, 0, canvas.width, canvas.height);
     const [row, column] = model.get("window");
-    pen.lineWidth = 2;
-    pen.strokeStyle = "#000";
-    pen.strokeRect(column * scale, row * scale, span * scale, span * scale);
+    for (const [width, color] of [[6, "#fff"], [3, purple]]) {
+      pen.lineWidth = width;
+      pen.strokeStyle = color;
+      pen.strokeRect(column * scale, row * scale, span * scale, span * scale);
+    }
   });
 }
 
-function panel(svg, left, title, values, low, high) {
+function panel(svg, left, title, values, ticks, room = 0) {
   const width = 220, height = 130, top = 24, count = Math.max(1, values[0].line.length - 1);
   const x = (step) => left + (width * step) / count;
-  const y = (value) => top + (height * (high - value)) / (high - low || 1);
+  const low = Math.min(...ticks) - room, high = Math.max(...ticks) + room;
+  const y = (value) => top + (height * (high - value)) / (high - low);
   const axis = { stroke: "#222", "stroke-width": 1 };
   make(svg, "text", { x: left, y: 14 }, title);
   make(svg, "line", { x1: left, x2: left, y1: top, y2: top + height, ...axis });
   make(svg, "line", { x1: left, x2: left + width, y1: top + height, y2: top + height, ...axis });
-  for (const value of [low, (low + high) / 2, high]) {
+  for (const value of ticks) {
     const places = Math.max(Math.abs(high), Math.abs(low)) < 10 ? 1 : 0;
     const text = value.toFixed(places).replace("-", "\u2212");
     make(svg, "text", { x: left - 5, y: y(value) + 4, "text-anchor": "end" }, text);
@@ -233,16 +236,17 @@ function curves(model, el) {
     holder.replaceChildren();
     const energies = model.get("energies"), overlaps = model.get("overlaps");
     if (!energies.length || !overlaps.length) return;
-    const svg = make(holder, "svg", { viewBox: "0 0 720 190", width: 720, role: "img" });
+    const svg = make(holder, "svg", { viewBox: "0 0 720 190", role: "img" });
     svg.setAttribute("aria-label", model.get("label"));
     const nearest = model.get("nearest"), low = Math.min(...energies), high = Math.max(...energies);
+    const ends = high - low > 0.05 * Math.abs(high) ? [low, high] : [low];
     const room = 0.1 * (high - low) || 1;
     const line = [{ line: energies, color: "#000", thick: 2 }];
-    const left = panel(svg, 55, "energy", line, low - room, high + room);
+    const left = panel(svg, 55, "energy", line, ends, room);
     const all = overlaps.map((line) => ({ line, color: "#999", thick: 1 }));
     if (overlaps[nearest]) all.push({ line: overlaps[nearest], color: blue, thick: 2 });
     const title = `overlap with each stored pattern (blue: the nearest, ${model.get("names")[nearest]})`;
-    const right = panel(svg, 365, title, all, -1, 1);
+    const right = panel(svg, 365, title, all, [-1, 0, 1]);
     for (const x of [left, right]) {
       const at = x(Math.min(model.get("step"), energies.length - 1));
       make(svg, "line", { x1: at, x2: at, y1: 24, y2: 154, stroke: "#666", "stroke-dasharray": "3 3" });

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from crossmem.checks import check_choice, check_count, check_fault_rates
 from crossmem.chip.crossbar import Crossbar
@@ -28,6 +29,8 @@ RULES = {
     "adaptive": _adaptive,
     "adaptive, noisy cues": partial(_adaptive, cue_noise=0.1),
 }
+# Matrices of this size gain nothing from a second thread, and wait for it on a busy machine.
+_one_thread = ThreadpoolController().wrap(limits=1, user_api="blas")
 KNOWLEDGE = ("nothing", "mask", "intervals")
 MOST_PATTERNS = 60
 UPDATE_COUNT = 10  # updates of a recall
@@ -190,6 +193,7 @@ class Explorer:
             setattr(self, check_choice(name, "setting", checks), checks[name](value))
         self.write()
 
+    @_one_thread
     def write(self):
         """Train on what is known of the chip, and write all devices at once."""
         chip = self._chip(0.0)
@@ -210,6 +214,7 @@ class Explorer:
             return "Masked weights have no limits on this chip: choose nothing or intervals."
         return "" if self.error else "Without a programming error, writing at once is exact."
 
+    @_one_thread
     def write_in_stages(self, on_stage=lambda share: None):
         """Train and write a share of the devices after the other, each around those before it.
 
@@ -245,6 +250,7 @@ class Explorer:
         """The network that the devices make, as they are now."""
         return self.memory.network_.with_weights([self.crossbar.weights.astype(np.float32)])
 
+    @_one_thread
     def recall(self):
         """Recall from the cue, a `Recall`; in asynchronous order an update is a whole sweep."""
         network = self.network
@@ -257,6 +263,7 @@ class Explorer:
         overlaps = cosine(states[:, None], self.patterns[None])
         return Recall(states, energy(network.layers[0], states), overlaps, end < UPDATE_COUNT)
 
+    @_one_thread
     def test(self):
         """Cosine of each pattern with its recall from a cue with 5 % flipped pixels, (P,)."""
         cues = flip_bits(self.patterns, TEST_FLIPS, generator(self.seed, "test"))

@@ -1,6 +1,6 @@
 # make figures [SCALE=paper] [ONLY=02] · make test · make lab
 # make render [ONLY=02] · make claims · make book · make course [ONLY=1] · make slides
-# make format · make lock · make clean
+# make explorer · make format · make lock · make clean
 
 PYTHON ?= python3
 SCALE ?= quick
@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: figures test lab render claims book course slides format lock clean
+.PHONY: figures test lab render claims book course slides explorer format lock clean
 
 # An environment knows the folder where it was made: in a copy, or after a move, it is made anew.
 ifneq ($(shell cat $(READY) 2> /dev/null),$(CURDIR))
@@ -46,6 +46,10 @@ course: $(READY)
 slides: $(READY)
 	$(BIN)/python course/build.py --slides $(if $(OFFLINE),--offline)
 
+# The explorer as a page, without code.
+explorer: $(READY)
+	$(BIN)/voila notebooks/explorer.ipynb
+
 format: $(READY)
 	$(BIN)/python -m pip install --quiet ruff==0.17.6
 	$(BIN)/python -m ruff format lib tests notebooks course
@@ -64,7 +68,7 @@ $(READY): requirements.lock pyproject.toml
 # Record today's newest versions that fit pyproject.toml.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet '.[cluster]'
+	$(VENV)-lock/bin/python -m pip install --quiet '.[cluster,explorer]'
 	$(VENV)-lock/bin/python -m pip freeze --exclude crossmem > requirements.tmp
 	mv requirements.tmp requirements.lock
 	rm -rf $(VENV)-lock

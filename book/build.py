@@ -64,7 +64,7 @@ def assemble(source):
     shutil.copytree(
         PAPER, source / "figures" / "paper", ignore=shutil.ignore_patterns("*.nc", "*.md")
     )
-    names = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    names = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9A-Z][0-9]_*.ipynb"))
     places = {}
     (source / "notebooks").mkdir()
     for name in names:

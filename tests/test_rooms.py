@@ -12,7 +12,7 @@ LIBRARY = PROJECT / "lib" / "crossmem"
 
 # A room imports from itself and from the rooms before it. The doors import from all of them.
 GROUND = "ground floor"
-ROOMS = [GROUND, "chip", "networks", "deploy", "analysis", "experiments", "workbook"]
+ROOMS = [GROUND, "chip", "networks", "deploy", "analysis", "experiments", "workbook", "explorer"]
 DOORS = {"crossmem", "crossmem.api", "crossmem.reproduce"}
 NO_PHYSICS = {"crossmem.analysis.statistics"}  # for the workbook: intervals and exponents
 PUBLIC = {"_asdict", "_fields", "_replace", "_exit"}  # of named tuples and of os

@@ -35,7 +35,7 @@ OPENED = re.compile(r"""run\.open\(\s*["'](\w+)["']""")
 DRAWN = re.compile(r"""run\.figure\(\s*\w+,\s*["'](\w+)["']""")
 #: Links from a page to files that have no page in the book; their words stay.
 INSIDE = re.compile(
-    r"\[([^\]]*)\]\((?:\.\./)?(?:params|lib|figures|instructor|README|CONTRIBUTING|CITATION|CHANGELOG)[^)]*\)(?<!png\))"
+    r"\[([^\]]*)\]\((?:\.\./)?(?:explorer|params|lib|figures|instructor|README|CONTRIBUTING|CITATION|CHANGELOG)[^)]*\)(?<!png\))"
 )
 #: How the tables of the ledgers are shown: whole, with what they need inside the page.
 TABLE = {

@@ -139,7 +139,9 @@ def toctree(caption, pages):
 
 def readme(text):
     """The README with links to pages of the book in the place of links to files."""
-    text = text.partition("\n## Three ways in")[0]
+    text, found, _ = text.partition("\n## Five ways in")
+    if not found:
+        raise ValueError("README.md has no '## Five ways in', where the first page ends: add it")
     text = re.sub(r'<img src="([^"]*)"[^>]*alt="([^"]*)">', r"![\2](\1)", text)
     text = text.replace("(figures/paper/README.md)", "(claims.md)")
     text = text.replace("(figures/paper/assumptions.csv)", "(assumptions.md)")

@@ -230,7 +230,7 @@ def write_library(folder):
             directive = f".. automodule:: {module.name}\n   :members:\n   :no-index:"
             text += [f"## {short}", "", "```{eval-rst}", directive, "```", ""]
         (folder / f"{room}.md").write_text("\n".join(text), encoding="utf-8")
-    index = ["# The library", "", "```{toctree}", "public", *ROOMS, "```", ""]
+    index = ["# The library", "", "```{toctree}", ":maxdepth: 2", "", "public", *ROOMS, "```", ""]
     (folder / "index.md").write_text("\n".join(index), encoding="utf-8")
 
 

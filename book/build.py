@@ -139,7 +139,9 @@ def toctree(caption, pages):
 
 def readme(text):
     """The README with links to pages of the book in the place of links to files."""
-    text = text.partition("\n## Three ways in")[0]
+    text, found, _ = text.partition("\n## Five ways in")
+    if not found:
+        raise ValueError("README.md has no '## Five ways in', where the first page ends: add it")
     text = re.sub(r'<img src="([^"]*)"[^>]*alt="([^"]*)">', r"![\2](\1)", text)
     text = text.replace("(figures/paper/README.md)", "(claims.md)")
     text = text.replace("(figures/paper/assumptions.csv)", "(assumptions.md)")
@@ -228,7 +230,7 @@ def write_library(folder):
             directive = f".. automodule:: {module.name}\n   :members:\n   :no-index:"
             text += [f"## {short}", "", "```{eval-rst}", directive, "```", ""]
         (folder / f"{room}.md").write_text("\n".join(text), encoding="utf-8")
-    index = ["# The library", "", "```{toctree}", "public", *ROOMS, "```", ""]
+    index = ["# The library", "", "```{toctree}", ":maxdepth: 2", "", "public", *ROOMS, "```", ""]
     (folder / "index.md").write_text("\n".join(index), encoding="utf-8")
 
 

@@ -182,7 +182,7 @@ def test_where_choices_differ_the_verdict_depends_on_them():
     claim = compare(entry, one, {}, {"sweeps": one, "random draws": other})
     assert claim.verdict == "depends on the order of updates"
     assert kind(claim.verdict) == "depends on"
-    assert claim.reason == "agrees with random draws (sweeps 81, random draws 115)"
+    assert claim.reason == "agrees with random draws (sweeps: 81, random draws: 115)"
     assert claim.ours == 81.0
     assert compare(entry, other, {}, {"a": other, "b": 116.0}).verdict == "agrees"
     assert compare(entry, one, {}, {"a": one, "b": 70.0}).verdict == "disagrees"

@@ -149,7 +149,7 @@ def judge_choices(entry, choices, **known):
     alone = replace(entry, depends="")
     found = {name: judge(alone, *one, **known)[0] for name, one in choices.items()}
     met = [name for name, verdict in found.items() if verdict == RULES[entry.rule]]
-    shown = ", ".join(f"{name} {text(one[0])}" for name, one in choices.items())
+    shown = ", ".join(f"{name}: {text(one[0])}" for name, one in choices.items())
     if len(met) == len(found):
         return RULES[entry.rule], ""
     if met:
@@ -168,8 +168,8 @@ def _by_condition(entry, ours, low, high, known):
     if true.all():
         return met, ""
     if true.any() and entry.depends:
-        meets = "meets" if true[-1] else "misses"  # the last one is ours
-        return f"{DEPENDS} {entry.depends}", f"ours {meets} the bar, the whole range does not agree"
+        meets, other = ("meets", "misses") if true[-1] else ("misses", "meets")  # the last is ours
+        return f"{DEPENDS} {entry.depends}", f"ours {meets} the bar, an end of the range {other} it"
     if true.any() and entry.rule != "beyond":
         return "inconclusive", f"the interval lies across the bar ({entry.in_words()})"
     return unmet, entry.reason

@@ -26,7 +26,7 @@ def published_slope(ax, values, dim, slope, *, label, below=False, va=None):
     line += (held - line).min() - 0.2 if below else (held - line).max() + 0.2
     ax.plot(np.exp(sizes[[0, -1]]), np.exp(line[[0, -1]]), color="0.55", linewidth=1.2, zorder=1)
     va = va or ("top" if below else "bottom")
-    offset = {"xytext": (3, 4 if va == "bottom" else -4), "textcoords": "offset points"}
+    offset = {"xytext": (6, 4 if va == "bottom" else -4), "textcoords": "offset points"}
     look = FAINT | {"va": va, "annotation_clip": False}
     ax.annotate(label, np.exp([sizes[-1], line[-1]]), **offset, **look)
 

@@ -124,6 +124,12 @@ def letter(ax, name):
     ax.set_title(name, loc="left", fontweight="bold")
 
 
+def letters(axes, names):
+    """Write a `letter` on each of several panels."""
+    for ax, name in zip(axes, names, strict=True):
+        letter(ax, name)
+
+
 def images(ax, patterns, *, columns=None):
     """Show patterns (n, side * side) in [-1, 1], of which 1 is ink, as small images in rows.
 

@@ -143,6 +143,9 @@ def readme(text):
     if not found:
         raise ValueError("README.md has no '## Five ways in', where the first page ends: add it")
     text = re.sub(r'<img src="([^"]*)"[^>]*alt="([^"]*)">', r"![\2](\1)", text)
+    text = re.sub(  # opened by the browser; a link of Sphinx would be a download
+        r"(?<!!)\[([^\]]*)\]\(figures/paper/(\w+\.png)\)", r'<a href="_images/\2">\1</a>', text
+    )
     text = text.replace("(figures/paper/README.md)", "(claims.md)")
     text = text.replace("(figures/paper/assumptions.csv)", "(assumptions.md)")
     return INSIDE.sub(r"\1", text)

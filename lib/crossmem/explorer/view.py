@@ -84,7 +84,7 @@ class Page:
         right = ipw.VBox(
             [
                 _text(
-                    "<b>Stored patterns.</b> Choose one as cue. Red frame: not recalled when "
+                    "<b>Stored patterns.</b> Choose one as cue. Red frame and ✗: not recalled when "
                     "5 % of its pixels are flipped."
                 ),
                 self.stored,
@@ -265,9 +265,11 @@ class Page:
             f"The recall {how} after {recall.updates} update{s}; the energy goes from {first:.1f} "
             f"to {last:.1f}."
         )
+        name, overlap = e.names[recall.nearest], recall.overlaps[-1, recall.nearest]
+        name = "your own" if name == "own" else f"digit {name}"
         yield (
-            f"The nearest stored pattern is number {recall.nearest + 1} "
-            f"({e.names[recall.nearest]}), overlap {recall.overlaps[-1, recall.nearest]:.2f}."
+            f"The nearest stored pattern is number {recall.nearest + 1} ({name}), "
+            f"overlap {overlap:.2f}."
         )
 
     def _memory_sentences(self, cosines):

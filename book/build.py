@@ -24,7 +24,7 @@ import crossmem
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = ROOT / "figures" / "paper"
-ROOMS = ("chip", "networks", "deploy", "analysis", "experiments", "workbook")
+ROOMS = ("chip", "networks", "deploy", "analysis", "experiments", "workbook", "explorer")
 #: The parts of the book: caption, and the notebooks by the beginnings of their names.
 PARTS = {
     "The paper": ("00", "01", "02", "03", "04", "05"),

@@ -17,6 +17,7 @@ html_theme_options = {"home_page_in_toc": True, "show_navbar_depth": 1, "navbar_
 if REPOSITORY:
     html_theme_options |= {
         "repository_url": REPOSITORY,
+        "repository_branch": "main",
         "use_repository_button": True,
         "launch_buttons": {
             "binderhub_url": "https://mybinder.org",

@@ -1,5 +1,6 @@
 """The book: it builds, its links lead somewhere, and its pages work in a browser offline."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+REPOSITORY = "https://github.com/someone/crossmem"
 WANTED = ("sphinx_book_theme", "myst_nb", "itables")
 PAGES = (
     "index.html",
@@ -27,7 +29,8 @@ def site(tmp_path_factory):
         pytest.importorskip(module, reason="the book needs book/requirements.txt")
     folder = tmp_path_factory.mktemp("book") / "html"
     command = [sys.executable, str(ROOT / "book" / "build.py"), "--output", str(folder)]
-    built = subprocess.run(command, capture_output=True, text=True)
+    named = os.environ | {"CROSSMEM_REPOSITORY": REPOSITORY}
+    built = subprocess.run(command, capture_output=True, text=True, env=named)
     assert built.returncode == 0, built.stderr[-3000:]
     return folder
 
@@ -81,6 +84,13 @@ def test_each_claim_leads_to_a_cell_of_its_notebook(site):
     text = (site / "claims.html").read_text(encoding="utf-8")
     assert text.count("notebooks/02_fault_tolerance.html#02_") >= 5
     assert "_images/02_fig3j.png" in text
+
+
+def test_a_notebook_can_be_launched_from_the_repository(site):
+    links = [link for _, link in Links(site / "notebooks/02_fault_tolerance.html").links]
+    path = "notebooks/02_fault_tolerance.ipynb"
+    assert f"https://colab.research.google.com/github/someone/crossmem/blob/main/{path}" in links
+    assert f"https://mybinder.org/v2/gh/someone/crossmem/main?urlpath=tree/{path}" in links
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from crossmem.experiments.variants import VARIANTS, variant_quality
 from crossmem.networks import adaptive
 
 NOISY = Setup(n_patterns=60, flip_rate=0.05, iterations=4, cues=2)
-NOISY = NOISY.at(cue_noise=[0.1, 0.02], steps=100)
+NOISY = NOISY.at(cue_noise=[0.1, 0.02], unroll=1, steps=100)
 STACK = NOISY.at(layers=2, width=8)
 TWO = NOISY.at(unroll=2)
 

@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from crossmem.analysis.exponents import local_growth, uneven_growth
 from crossmem.analysis.statistics import growth
 from crossmem.analysis.theory import counting_bound, rate_distortion_bits
 from crossmem.storage import load_dataset as load
+from crossmem.workbook.claim_tables import both_tables
 from crossmem.workbook.ledger import join_ledgers, read_claims, update_readme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,17 @@ def test_datasets_say_where_they_come_from():
         assert json.loads(dataset.attrs["parameters"])["scale"] == "paper"
         assert re.fullmatch("[0-9a-f]{40}", dataset.attrs["git_commit"]), path
         assert dataset.attrs["numpy_version"]
+
+
+@pytest.mark.parametrize("notebook", sorted({claim.notebook for claim in CLAIMS.values()}))
+def test_a_page_prints_the_rows_of_the_table_of_claims(notebook):
+    """Its printed ledger is that of claims.csv, line for line, and no row is left out."""
+    page = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", 4)
+    outputs = [o for cell in page.cells if cell.cell_type == "code" for o in cell.outputs]
+    texts = [output.get("data", {}).get("text/markdown", "") for output in outputs]
+    (printed,) = [text for text in texts if text.startswith("| Figure | Quantity |")]
+    own = [claim for claim in CLAIMS.values() if claim.notebook == notebook]
+    assert set(printed.splitlines()) == set(both_tables(own, notebooks="").splitlines())
 
 
 def test_readme_and_tables_show_the_ledger(tmp_path):

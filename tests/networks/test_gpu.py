@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from crossmem.chip.faults import WeightLimits
-from crossmem.experiments import gpu_speed
+from crossmem.experiments import Setup, gpu_speed
+from crossmem.experiments.on_gpu import GpuSetup
+from crossmem.experiments.secant import capacity_by_secant
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
 from crossmem.networks.arrays import namespace_of, to_numpy
 from crossmem.networks.rules import HebbianMemory
@@ -258,3 +260,22 @@ def test_steps_on_a_device_are_timed_against_its_products(device, products):
 def test_a_training_on_a_device_differs_by_rounding(device):
     namespace, tolerance = device
     assert gpu_speed.gpu_difference(namespace, 16, 5, steps=20) <= tolerance
+
+
+@pytest.mark.parametrize("own", [{"flip_rate": 0.05}, {"activation": "tanh", "noise": 0.3}])
+def test_a_setup_may_train_on_a_device_and_recalls_in_main_memory(device, products, own):
+    _, tolerance = device
+    setup = Setup(source="random", neurons=16, n_patterns=4, layers=2, **own).at(steps=30)
+    expected, there = setup.memory(3).fit(setup.stored(0)), GpuSetup.of(setup)
+    assert not products
+    assert_same_network(there.memory(3).fit(setup.stored(0)), expected, tolerance)
+    assert there.at(layers=1).shapes() == setup.at(layers=1).shapes()
+    if tolerance == 0:
+        assert products
+        found = [capacity_by_secant(where, seed=0)["capacity"] for where in (there, setup)]
+        assert found[0].item() == found[1].item() > 0
+
+
+def test_other_rules_do_not_train_on_a_device():
+    with pytest.raises(ValueError, match="ignores rule='hebbian'"):
+        GpuSetup.of(Setup(rule="hebbian"))

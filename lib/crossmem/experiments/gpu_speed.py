@@ -1,6 +1,5 @@
 """Training steps on a GPU: their time, its limit, and their agreement with those of NumPy."""
 
-import importlib.util
 import time
 
 import numpy as np
@@ -10,18 +9,6 @@ from crossmem.experiments.speed import product_rate, products_per_pattern, train
 from crossmem.labels import describe
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
 from crossmem.randomness import generator
-
-
-def gpu():
-    """CuPy, if it is installed and finds a GPU, else None."""
-    if importlib.util.find_spec("cupy") is None:
-        return None
-    import cupy
-
-    try:
-        return cupy if cupy.cuda.runtime.getDeviceCount() else None
-    except cupy.cuda.runtime.CUDARuntimeError:
-        return None
 
 
 def gpu_steps(cupy, cases, *, steps, size=8192):

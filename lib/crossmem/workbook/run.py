@@ -97,6 +97,10 @@ class Run:
         """Open the dataset ``<name>.nc`` of this run."""
         return load_dataset(self.output / f"{name}.nc", renew="run its notebook")
 
+    def has(self, name):
+        """Whether there is a dataset ``<name>.nc``, such as one that takes a GPU."""
+        return (self.output / f"{name}.nc").is_file()
+
     def figure(self, figure, name, *, alt, caption=""):
         """Stamp a figure with the scale, write it as ``<name>.png``, close it, and show it.
 

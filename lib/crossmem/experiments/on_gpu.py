@@ -19,6 +19,11 @@ def gpu():
         return None
 
 
+def gpu_name(cupy):
+    """Name of the GPU that CuPy uses, such as NVIDIA H200."""
+    return cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+
+
 class GpuMemory(AdaptiveMemory):
     """An `AdaptiveMemory` that trains on the GPU of CuPy; what it learned is in main memory."""
 

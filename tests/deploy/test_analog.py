@@ -85,7 +85,9 @@ def test_tiles_are_converted_apart_and_added():
     np.testing.assert_allclose(tiled.field(np.array([[1.0, -1.0]])), [expected], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("inputs", "neurons", "tile"), [(1, 30, 8), (150, 70, 64), (257, 64, 64)])
+@pytest.mark.parametrize(
+    ("inputs", "neurons", "tile"), [(1, 30, 8), (150, 70, 64), (257, 64, 64), (3, 1024, 400)]
+)
 def test_codes_are_those_of_conversion_in_double_precision(rng, inputs, neurons, tile):
     pairs, states = rng.random((neurons, neurons, 2)), rng.uniform(-1, 1, (inputs, neurons))
     scale = 2.0  # some currents are beyond it

@@ -36,16 +36,15 @@ class AnalogLayer(Layer):
 
     def field(self, states):
         """Local field gain · W x + bias as the chip measures it, (n, n_in) -> (n, n_out)."""
-        inputs = self._driven(states)
-        total = np.zeros((len(self.pairs), len(inputs)), dtype=np.float32)
-        bits = self.peripherals.adc_bits
+        inputs, bits = self._driven(states), self.peripherals.adc_bits
+        total = np.zeros((len(inputs), self._tiles[0][1].shape[-1]), dtype=np.float32)
         for some, currents in self.column_currents(inputs):
             if bits is not None:
                 _round_codes(currents, bits)
-            total[:, some] += currents[0]
-            total[:, some] -= currents[1]
-        scaled = np.multiply(total.T, self.gain * self._step, order="C")
-        return (scaled + self.bias).astype(self.weights.dtype, copy=False)
+            total[some] += currents[0]
+            total[some] -= currents[1]
+        total *= float(self.gain * self._step)
+        return (total[:, : len(self.pairs)] + self.bias).astype(self.weights.dtype, copy=False)
 
     def _driven(self, states):
         """States as the input converters drive them, a new array in single precision."""
@@ -53,38 +52,35 @@ class AnalogLayer(Layer):
         if bits is not None:
             middle = (2**bits - 1) / 2
             inputs *= middle
-            inputs += middle
             _round_codes(inputs, bits)
-            inputs -= middle
+            inputs += 0.5
             inputs /= middle
         return inputs
 
     def column_currents(self, inputs):
         """Currents of each tile's columns, noise included, for some of the inputs at a time.
 
-        Yields the slice of the inputs, and an array (2, n_out, n), of which the next overwrites the
-        values: codes of the output converters before rounding, or currents in G_max times input if
-        nothing is converted.
+        Yields the slice of the inputs, and an array (2, n, n_out), of which the next overwrites the
+        values: currents in steps of the output converters, or in G_max times input if nothing is
+        converted. Columns without current may follow the last output.
         """
         noise = self.peripherals.read_noise / self.crossbar.device.g_max / self._step
-        count, wide = len(inputs), 2 * len(self.pairs)
-        buffer = np.empty(wide * min(count, AT_ONCE), dtype=np.float32)
+        count, n_out = len(inputs), len(self.pairs)
+        shape = (2, min(count, AT_ONCE), self._tiles[0][1].shape[-1])
+        buffer = np.empty(shape, dtype=np.float32)
         for first, columns in self._tiles:
-            driven = np.ones((count, columns.shape[1]), dtype=np.float32)
-            driven[:, :-1] = inputs[:, first : first + columns.shape[1] - 1]
+            driven = inputs[:, first : first + columns.shape[1]]
             if noise:
                 # Independent noise of the devices of a column adds up in squares.
-                size = noise * np.linalg.norm(driven[:, :-1], axis=1, keepdims=True)
-                added = size * self.rng.standard_normal((count, wide))
-                added = added.reshape(count, -1, 2).T
+                size = noise * np.linalg.norm(driven, axis=1, keepdims=True)
+                added = size * self.rng.standard_normal((count, 2 * n_out))
+                added = added.reshape(count, n_out, 2).transpose(2, 0, 1)
             for start in range(0, count, AT_ONCE):
                 some = slice(start, min(start + AT_ONCE, count))
-                rows = driven[some].T
-                currents = buffer[: wide * rows.shape[1]].reshape(wide, -1)
-                np.matmul(columns, rows, out=currents)
-                currents = currents.reshape(2, -1, rows.shape[1])
+                currents = buffer[:, : some.stop - start]
+                np.matmul(driven[some], columns, out=currents)
                 if noise:
-                    currents += added[..., some]
+                    currents[..., :n_out] += added[:, some]
                 yield some, currents
 
     @property
@@ -95,25 +91,25 @@ class AnalogLayer(Layer):
 
     @cached_property
     def _tiles(self):
-        """First row of each tile, and its columns in steps, (2 n_out, rows + 1): G+, then G-.
-
-        A last row is driven by 1 and adds the code that stands for no current.
-        """
+        """First row of each tile, and its columns G+ and G- in steps, (2, rows, n_out or more)."""
         n_out, n_in, _ = self.pairs.shape
-        bits, tiles = self.peripherals.adc_bits, []
+        # Results a multiple of 4 KiB apart would share a few lines of the processor's cache.
+        wide, tiles = n_out + 16 * (n_out % 1024 == 0), []
         for first in range(0, n_in, self.crossbar.tile):
             rows = self.pairs[:, first : first + self.crossbar.tile]
-            columns = np.empty((2, n_out, rows.shape[1] + 1), dtype=np.float32)
-            columns[..., :-1] = rows.transpose(2, 0, 1) / self._step
-            columns[..., -1] = 0.0 if bits is None else (2**bits - 1) / 2
-            tiles.append((first, columns.reshape(2 * n_out, -1)))
+            columns = np.zeros((2, rows.shape[1], wide), dtype=np.float32)
+            columns[..., :n_out] = rows.transpose(2, 1, 0) / self._step
+            tiles.append((first, columns))
         return tiles
 
 
-def _round_codes(codes, bits):
-    """Round to the codes 0 to 2**bits - 1 in place; what lies beyond is clipped."""
-    np.rint(codes, out=codes)
-    codes.clip(0, 2**bits - 1, out=codes)
+def _round_codes(steps, bits):
+    """Turn steps into the code of the level that is nearest, in place; what lies beyond is clipped.
+
+    No level is at zero: code k, from -2**(bits - 1) to 2**(bits - 1) - 1, stands for k + 1/2 steps.
+    """
+    np.floor(steps, out=steps)
+    steps.clip(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1, out=steps)
 
 
 def with_peripherals(memory, crossbars, peripherals, patterns, rng):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossmem.chip.crossbar import Crossbar
+from crossmem.chip.devices import DeviceModel
 from crossmem.experiments import analog_speed
 
 INSTALLED = [analog_speed.OURS, analog_speed.WHOLE, analog_speed.SQUARE]
@@ -52,11 +52,12 @@ def test_ratios_are_those_of_second_calls_in_one_round(monkeypatch):
     assert (found["ratio"] == 0.5).all() and (found["seconds"] == 2).all()
 
 
-def test_a_crossbar_is_scanned_before_it_is_written(monkeypatch):
-    called = []
-    monkeypatch.setattr(Crossbar, "characterize", lambda self: called.append(self.stuck.mean()))
-    monkeypatch.setattr(Crossbar, "program", lambda self, weights: called.append(weights.shape))
-    found = analog_speed.chip_seconds([50], stuck_fraction=0.2, rounds=3)
-    assert called[1::2] == [(50, 50)] * 3
-    np.testing.assert_allclose(called[::2], 0.2, atol=0.03)
-    assert len(set(called[::2])) > 1 and found["task"].values.tolist() == ["scan", "write"]
+def test_a_scan_takes_more_pulses_than_a_write():
+    """Each stuck device takes all the pulses of one of the two levels of a scan."""
+    found = analog_speed.chip_seconds([50], stuck_fraction=0.2, rounds=2).isel(neurons=0)
+    again = analog_speed.chip_seconds([50], stuck_fraction=0.2, rounds=2).isel(neurons=0)
+    assert found["task"].values.tolist() == ["scan", "write"] and (found["seconds"] > 0).all()
+    np.testing.assert_array_equal(found["pulses"], again["pulses"])
+    stuck = 0.2 * 2 * 50 * 50
+    assert found["pulses"].sel(task="scan") > 0.9 * stuck * DeviceModel().max_pulses
+    assert found["pulses"].sel(task="write") < 0.5 * found["pulses"].sel(task="scan")

@@ -19,18 +19,6 @@ def by_seed(values, first=0):
     return xr.DataArray(np.asarray(values, float), {"seed": np.arange(len(values)) + first}, "seed")
 
 
-def test_joined_sweeps_have_the_criteria_and_seeds_of_all():
-    both = capacities(np.ones((2, 3, 1)), ("mean", "worst_pattern"), masked_fraction=[0.5])
-    mean = capacities(2 * np.ones((1, 2, 2)), masked_fraction=[0.8, 0.2])
-    found = comparison.joined("masked_fraction", both, mean)
-    assert found["masked_fraction"].values.tolist() == [0.2, 0.5, 0.8]
-    assert found["criterion"].values.tolist() == ["mean"]
-    assert found["seed"].values.tolist() == [0, 1]
-    assert found.sel(criterion="mean", seed=1).values.tolist() == [2, 1, 2]
-    one = comparison.joined("masked_fraction", both, both, seeds=[2])
-    assert one["seed"].values.tolist() == [2]
-
-
 def test_a_point_of_one_sweep_in_another():
     sizes = capacities([[[5.0, 9.0]]], neurons=[64, 100])
     point = comparison.point_of(sizes, {"neurons": 100}, masked_fraction=0.0)

@@ -6,22 +6,6 @@ import xarray as xr
 from crossmem.analysis.statistics import crossing, mean_interval
 
 
-def joined(dim, *parts, seeds=None):
-    """Capacities of several sweeps as one, sorted along a dimension that all of them have.
-
-    Each also has the dimensions "criterion" and "seed". What all parts have of these is kept, or
-    the ``seeds`` that are given.
-    """
-    first, *others = parts
-    shared = {
-        name: [v for v in first[name].values if all(v in other[name] for other in others)]
-        for name in ("criterion", "seed")
-    }
-    if seeds is not None:
-        shared["seed"] = seeds
-    return xr.concat([part.sel(shared) for part in parts], dim).sortby(dim)
-
-
 def point_of(values, at, **place):
     """A point of one sweep in the place that it has in a sweep along another dimension.
 

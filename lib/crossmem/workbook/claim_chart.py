@@ -77,7 +77,8 @@ def _ratios(ax, rows):
     ax.axvline(1, color=NEUTRAL, linewidth=0.7, linestyle="--", zorder=0)
     ax.set(xscale="log", xlabel="ours / published", ylim=(max(places, default=0) + 1, -0.5))
     ax.set_title("Numbers", loc="left", fontweight="bold")
-    ticks = (0.1, 0.2, 0.5, 1, 2)
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low < tick < high]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
 

@@ -10,19 +10,20 @@ import numpy as np
 from crossmem.analysis.capacity import CRITERIA, recall_quality
 from crossmem.checks import check_count
 from crossmem.chip.crossbar import Crossbar
-from crossmem.chip.faults import WeightLimits
-from crossmem.experiments.staged import PAPER_ERROR, device_with_error
+from crossmem.chip.faults import FaultMap, WeightLimits
+from crossmem.experiments.staged import PAPER_ERROR, Writing, device_with_error
 from crossmem.labels import labelled
 from crossmem.randomness import generator
 
 MOST_COPIES = 32
+SCANNED = Writing()
 
 
 class WrittenImages:
     """Images (P, N) written on a crossbar with a row of pairs for each copy of an image.
 
     A pair carries a pixel between the ends of the interval that it can reach, so that a pair with
-    one stuck device still tells both values of a bit. Its faults are known.
+    one stuck device whose fault is known still tells both values of a bit.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class WrittenImages:
     crossbar : Crossbar
         At least ``copies`` times P rows of N pairs, characterised if it has faults.
     limits : WeightLimits
-        What each pair can reach.
+        What each pair can reach, as far as it is known.
     copies : int
         Rows for each image.
     rng : numpy.random.Generator
@@ -71,24 +72,36 @@ class WrittenImages:
         return np.where(self.known[won], pixels[won], cues)
 
 
-def write_images(setup, images, copies, seed):
-    """`WrittenImages` on as many devices as the memory of a setup has, with the same faults."""
+def write_images(setup, images, copies, seed, *, writing=SCANNED):
+    """`WrittenImages` on as many devices as the memory of a setup has, with as many faults.
+
+    The ``writing`` says how many levels the devices have and whether the faults are known.
+    """
     rows = setup.memory(0).devices(setup.neurons) // (2 * setup.neurons)
     rng, shape = generator(seed, "rows of images", setup.neurons), (rows, setup.neurons)
-    device = device_with_error(setup.programming_error or PAPER_ERROR)
+    device = device_with_error(setup.programming_error or PAPER_ERROR, writing.levels)
     rates = {"stuck_off": setup.stuck_off, "stuck_on": setup.stuck_on}
     crossbar = Crossbar.fabricate(*shape, **rates, device=device, rng=rng)
-    chip = crossbar.characterize().weight_limits()
+    unknown = FaultMap.without_faults(shape, device.g_max)
+    chip = (crossbar.characterize() if writing.scanned else unknown).weight_limits()
     masked = WeightLimits.masked(shape, setup.masked_fraction, rng)
     limits = WeightLimits(chip.clip(masked.low), chip.clip(masked.high))
     return WrittenImages(images, crossbar, limits, copies, rng, binary=setup.binary)
 
 
-def lookup_capacity(setup, *, threshold=0.99, seed):
+def lookup_capacity(setup, *, writing=SCANNED, threshold=0.99, seed):
     """How many images the devices of a memory hold if they are written down and searched.
 
-    All rows are used, with as few copies of each image as the threshold takes; parameters as in
-    `storage_capacity`.
+    All rows are used, with as few copies of each image as the threshold takes.
+
+    Parameters
+    ----------
+    setup : Setup
+        As in `staged_quality`, with masked pairs.
+    writing : Writing
+        Its levels and its scan; what surrounds the devices is left out.
+    threshold : float
+        Cosine similarity that counts as recalled.
 
     Returns
     -------
@@ -100,7 +113,7 @@ def lookup_capacity(setup, *, threshold=0.99, seed):
     held, needed = dict.fromkeys(CRITERIA, 0), dict.fromkeys(CRITERIA, np.nan)
     for copies in range(1, min(MOST_COPIES, rows) + 1):
         images = pool[: rows // copies]
-        table = write_images(setup, images, copies, seed)
+        table = write_images(setup, images, copies, seed, writing=writing)
         rng = generator(seed, "cues", setup.neurons, len(images), setup.level)
         quality = recall_quality(table, images, setup.corrupt, rng, cues=setup.cues)
         for criterion in CRITERIA:

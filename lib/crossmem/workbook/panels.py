@@ -17,8 +17,8 @@ CURVES = (
 )
 #: Looks and labels of the two memories of a control with unseen images, by training.
 CONTROLS = {
-    "ours": (WRITING_STYLE["in stages"], "ours, in stages"),
-    "published": (TRAINING_STYLE["published"], "published training, at once"),
+    "ours": (WRITING_STYLE["in stages"], "ours"),
+    "published": (TRAINING_STYLE["published"], "published"),
 }
 
 

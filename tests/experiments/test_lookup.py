@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 from crossmem.experiments import Setup
 from crossmem.experiments.lookup import lookup_capacity, write_images
+from crossmem.experiments.staged import Writing
 
 RANDOM = Setup(source="random", neurons=64, flip_rate=0.05, cues=5)
 
@@ -67,3 +68,29 @@ def test_grey_images_are_read_with_the_error_of_their_devices():
     images = setup.pool(0, 30)
     read = write_images(setup, images, 1, 0).recall(setup.corrupt(images, np.random.default_rng(0)))
     assert np.std(read - images) < 1.2 * 3.9 / 150
+
+
+def test_a_missed_fault_spoils_the_pixels_whose_device_must_be_on():
+    """The other device of the pair is off anyway: a share q of the pixels, not 2q."""
+    setup, missed = RANDOM.at(stuck_off=0.2), Writing(scanned=False)
+    images = setup.pool(0, 64)
+    table = write_images(setup, images, 1, 0, writing=missed)
+    assert table.known.all()
+    assert np.mean(abs(table.weights) < 0.5) == pytest.approx(0.2, abs=0.02)
+    # A spoilt pixel is wrong in half of the cases: the loss is q^copies, 0.008 for three.
+    found, known = (lookup_capacity(setup, writing=one, seed=0) for one in (missed, Writing()))
+    assert (found["copies"].sel(criterion="mean"), known["copies"].sel(criterion="mean")) == (3, 1)
+    assert found["capacity"].sel(criterion="mean") == 64 // 3
+
+
+def test_grey_images_are_written_at_the_levels_of_the_devices():
+    """Four levels are 0, 1/3, 2/3 and 1 of the largest conductance, for either sign."""
+    setup = Setup(neurons=64, activation="tanh", layers=2, noise=0.3)
+    images = setup.pool(0, 30)
+    between = abs(images) < 0.95
+    off = {}
+    for levels in (0, 4):
+        table = write_images(setup, images, 1, 0, writing=Writing(levels=levels))
+        thirds = 3 * table.pixels[between]
+        off[levels] = np.std(thirds - np.rint(thirds))
+    assert off[4] < 3 * 1.3 * 3.9 / 150 < 0.2 < off[0]

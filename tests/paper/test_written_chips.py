@@ -69,12 +69,12 @@ def test_a_full_memory_is_a_memory(memory):
 
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_net_patterns_grow_until_the_memory_is_nearly_full(memory):
-    """Below capacity they grow with what is stored; a fifth above it they do not any more."""
+    """Below capacity they grow with what is stored; a third above it they do not any more."""
     found = load(PAPER / "07_unseen.nc").sel(memory=memory, start="corrupted").mean("seed")
     shares = found["recalled"].sel(images="stored") - found["recalled"].sel(images="unseen")
     net = (shares * found["n_patterns"]).sel(training="ours")
     assert float(net.sel(load=0.5)) < float(net.sel(load=0.8))
-    assert float(net.sel(load=1.2)) < 1.05 * float(net.sel(load=[0.8, 1.0]).max())
+    assert float(net.sel(load=1.3)) < 1.05 * float(net.sel(load=[0.8, 1.0]).max())
 
 
 def test_images_written_down_fill_the_rows_of_a_chip_without_faults():

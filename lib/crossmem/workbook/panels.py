@@ -1,8 +1,8 @@
 """Panels of memories that are written on chips: what they hold, and what their recall loses."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
+from crossmem.workbook.marks import plain_decades
 from crossmem.workbook.plotting import NEUTRAL, STYLES, TRAINING_STYLE, WRITING_STYLE, curve
 
 DOTTED = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
@@ -51,9 +51,7 @@ def capacity_panel(ax, capacity, images, x):
     if x != "masked_fraction":
         ax.set_xscale("log")
         ax.set_xticks(capacity[x].values, capacity[x].values)
-    ax.minorticks_off()
-    ax.yaxis.set_major_locator(plt.LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
+    plain_decades(ax)
 
 
 def loss_panel(ax, quality, x, *, threshold):
@@ -124,7 +122,7 @@ def plan_panel(ax, cosine, places, *, chosen=None, **look):
         shown = 1 - cosine.sel(memory=memory, stage_plan=list(places.values()), drop=True)
         shown = shown.assign_coords(stage_plan=list(places))
         curve(ax, shown, "stage_plan", spread="interval", **STYLES["memory"][memory] | look)
-    ax.set(yscale="log")
+    plain_decades(ax)
     if chosen is not None:
         ax.axvline(chosen, color=NEUTRAL, linewidth=0.7, linestyle=":", label="chosen")
-        ax.set_xticks(list(places))
+        ax.set_xticks(list(places), list(places))

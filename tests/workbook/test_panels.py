@@ -82,3 +82,18 @@ def test_net_patterns_stand_over_stored_ones(axes):
     ours, published, equal, written = axes.lines
     assert ours.get_xdata().tolist() == [8, 16] and published.get_xdata().tolist() == [4, 8]
     assert list(equal.get_ydata()) == [0, 16] and set(written.get_ydata()) == {12.0}
+
+
+def test_plans_stand_at_their_places(axes):
+    coords = {"memory": ["one layer", "grey"], "stage_plan": ["few", "many", "other"]}
+    coords |= {"seed": [0, 1]}
+    cosine = xr.DataArray(np.full([2, 3, 2], 0.9), coords, list(coords))
+    cosine.loc[{"memory": "grey", "stage_plan": "many"}] = [0.98, 1.0]
+    panels.plan_panel(axes, cosine, {1: "few", 10: "many"}, chosen=10)
+    panels.plan_panel(axes, cosine, {4: "other"}, label=None, marker="*")
+    assert labels(axes) == ["one layer", "grey", "chosen"]
+    one, grey, chosen, *others = axes.lines
+    np.testing.assert_allclose(one.get_xydata(), [[1, 0.1], [10, 0.1]])
+    np.testing.assert_allclose(grey.get_xydata(), [[1, 0.1], [10, 0.01]])
+    assert set(chosen.get_xdata()) == {10} and axes.get_xticks().tolist() == [1, 10]
+    assert [line.get_xdata().tolist() for line in others] == [[4], [4]]

@@ -1,9 +1,9 @@
 """Panels of memories that are written on chips: what they hold, and what their recall loses."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from crossmem.workbook.plotting import NEUTRAL, TRAINING_STYLE, WRITING_STYLE, curve
+from crossmem.workbook.marks import plain_decades
+from crossmem.workbook.plotting import NEUTRAL, STYLES, TRAINING_STYLE, WRITING_STYLE, curve
 
 DOTTED = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
 #: The look of what is held if the images are written down.
@@ -51,9 +51,7 @@ def capacity_panel(ax, capacity, images, x):
     if x != "masked_fraction":
         ax.set_xscale("log")
         ax.set_xticks(capacity[x].values, capacity[x].values)
-    ax.minorticks_off()
-    ax.yaxis.set_major_locator(plt.LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
+    plain_decades(ax)
 
 
 def loss_panel(ax, quality, x, *, threshold):
@@ -103,3 +101,28 @@ def net_panel(ax, net, counts, images):
     ax.plot([0, top], [0, top], ":", color=NEUTRAL, linewidth=0.8)
     ax.axhline(images, **WRITTEN_IMAGES)
     ax.set(xlabel="stored patterns $P$", xlim=(0, None), ylim=(0, None))
+
+
+def plan_panel(ax, cosine, places, *, chosen=None, **look):
+    """Draw what recall loses by the plan of the stages in which a memory is written.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    cosine : xarray.DataArray (memory, stage_plan, seed)
+        The bands are 95 % intervals of the mean.
+    places : dict of float to str
+        The plans to draw by their place on the axis, which are its ticks.
+    chosen : float, optional
+        The place to mark.
+    **look
+        Overrides the styles of the memories.
+    """
+    for memory in cosine["memory"].values:
+        shown = 1 - cosine.sel(memory=memory, stage_plan=list(places.values()), drop=True)
+        shown = shown.assign_coords(stage_plan=list(places))
+        curve(ax, shown, "stage_plan", spread="interval", **STYLES["memory"][memory] | look)
+    plain_decades(ax)
+    if chosen is not None:
+        ax.axvline(chosen, color=NEUTRAL, linewidth=0.7, linestyle=":", label="chosen")
+        ax.set_xticks(list(places), list(places))

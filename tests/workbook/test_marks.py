@@ -164,13 +164,3 @@ def test_a_map_of_numbers_marks_its_cells_and_stays_legible():
     texts = {text.get_text(): (text.get_position(), text.get_color()) for text in ax.texts}
     assert texts["90*"] == ((1, 0), "w") and texts["70*"] == ((0, 1), "k")
     assert texts["10"] == ((0, 0), "k") and texts["56"] == ((1, 1), "k")
-
-
-def test_decades_are_numbered_at_one_two_and_five(axes):
-    axes.plot([1, 2], [0.002, 0.06])
-    marks.plain_decades(axes)
-    axes.figure.canvas.draw()
-    low, high = axes.get_ylim()
-    shown = [tick for tick in axes.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
-    assert [tick.label1.get_text() for tick in shown] == ["0.002", "0.005", "0.01", "0.02", "0.05"]
-    assert not axes.get_yticks(minor=True).size

@@ -1,6 +1,5 @@
 """Ranges, bars, dots and maps, drawn from labelled results, and marks on their axes."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
@@ -96,14 +95,6 @@ def small_shares(ax):
     ax.set_yscale("symlog", linthresh=0.01)
     ax.set_yticks([0, 0.01, 0.1, 1, 10, 100], ["0", "0.01", "0.1", "1", "10", "100"])
     ax.minorticks_off()
-
-
-def plain_decades(ax):
-    """Make the vertical axis logarithmic: numbers at 1, 2 and 5 of a decade, no minor ticks."""
-    ax.set_yscale("log")
-    ax.minorticks_off()
-    ax.yaxis.set_major_locator(plt.LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
 
 
 def level(ax, value, name):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossmem.workbook.marks import plain_decades
+from crossmem.workbook.guides import plain_decades
 from crossmem.workbook.plotting import NEUTRAL, STYLES, TRAINING_STYLE, WRITING_STYLE, curve
 
 DOTTED = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
@@ -47,11 +47,13 @@ def capacity_panel(ax, capacity, images, x):
         if worst.notnull().any("seed").sum() > 1 and not ours_at_once:
             curve(ax, worst, x, skipna=True, **style | DOTTED)
     ax.plot(images[x], images, **WRITTEN_IMAGES)
-    ax.set(xlabel=AXES[x], yscale="log")
+    ax.set(xlabel=AXES[x])
     if x != "masked_fraction":
         ax.set_xscale("log")
         ax.set_xticks(capacity[x].values, capacity[x].values)
-    plain_decades(ax)
+    ax.set_yscale("log")
+    ax.minorticks_off()
+    plain_decades(ax.yaxis)
 
 
 def loss_panel(ax, quality, x, *, threshold):
@@ -122,7 +124,9 @@ def plan_panel(ax, cosine, places, *, chosen=None, **look):
         shown = 1 - cosine.sel(memory=memory, stage_plan=list(places.values()), drop=True)
         shown = shown.assign_coords(stage_plan=list(places))
         curve(ax, shown, "stage_plan", spread="interval", **STYLES["memory"][memory] | look)
-    plain_decades(ax)
+    ax.set_yscale("log")
+    ax.minorticks_off()
+    plain_decades(ax.yaxis)
     if chosen is not None:
         ax.axvline(chosen, color=NEUTRAL, linewidth=0.7, linestyle=":", label="chosen")
         ax.set_xticks(list(places), list(places))

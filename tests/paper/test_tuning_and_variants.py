@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crossmem.analysis.statistics import growth
+from crossmem.networks.adaptive import NOISY_READOUT_GAIN
 from crossmem.storage import load_dataset as load
 from crossmem.workbook.ledger import read_claims
 
@@ -153,3 +154,28 @@ def test_intervals_keep_a_half_broken_chip_useful():
     }
     assert held["masked"] < 2 < held["ideal"] < held["intervals"] < held["noise-trained"]
     assert held["two updates"] > 2 * held["exchanged"] > 2 * 20
+
+
+def lost(name, **where):
+    """Mean cosine that recall loses, over the draws."""
+    return 1 - load(PAPER / f"A4_{name}.nc")["cosine"].sel(where, drop=True).mean("seed")
+
+
+def test_the_gain_of_programmed_chips_is_among_the_best():
+    """In stages; written at once, grey memories need a gain that is no larger."""
+    stages = lost("gain", way="in stages")
+    assert (stages.sel(gain=NOISY_READOUT_GAIN) < 1.2 * stages.min("gain")).all()
+    assert (stages.sel(gain=2) > 1.3 * stages.sel(gain=NOISY_READOUT_GAIN)).all()
+    once = lost("gain", way="at once", memory="grey")
+    assert once.idxmin("gain") <= NOISY_READOUT_GAIN and once.sel(gain=12) > 3 * once.min()
+
+
+def test_stages_gain_by_their_number_and_rounds_where_faults_were_missed():
+    grey, chosen = lost("plans", memory="grey"), {"stage_plan": "steps: 500"}
+    assert (grey.sel(stage_plan="stages: 10") < 0.7 * grey.sel(stage_plan="stages: 1")).all()
+    few = grey.sel(stage_plan=["equal steps: 2", "equal steps: 4"])
+    assert (grey.sel(stage_plan="stages: 10") < few).all()
+    missed = lost("plans", stuck_off=0.1)
+    assert (missed.sel(chosen) < 0.6 * missed.sel(stage_plan="stages: 10")).all()
+    assert (missed.sel(chosen) < missed.sel(stage_plan=["rounds: 2", "steps: 100"])).all()
+    assert (missed.sel(stage_plan="steps: 1000") > 0.7 * missed.sel(chosen)).all()

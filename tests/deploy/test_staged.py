@@ -279,7 +279,7 @@ def test_free_weights_are_scaled_and_staged(patterns):
 
 def test_polishing_recovers_what_unknown_faults_cost(grey):
     memory, stored, score = grey
-    faulty, plan = {"stuck_off": 0.1}, StagePlan(steps=100)
+    faulty, plan = {"stuck_off": 0.1}, StagePlan(steps=100, order="random")
     once = score(program(memory, chips(memory, **faulty), np.random.default_rng(3)))
     crossbars = chips(memory, **faulty)
     polished = score(staged_on(memory, stored, crossbars, plan))
@@ -289,6 +289,34 @@ def test_polishing_recovers_what_unknown_faults_cost(grey):
         found = crossbar.faults.stuck_off
         assert found.sum() > 0.3 * crossbar.stuck.sum()  # the others are off as they should be
         assert not (found & ~crossbar.stuck).any() and not crossbar.faults.stuck_on.any()
+
+
+def test_the_largest_weights_first_make_up_for_unknown_faults(grey):
+    memory, stored, score = grey
+    plans = [StagePlan(steps=100, rounds=(), order=order) for order in ("random", "largest")]
+    written = [staged_on(memory, stored, chips(memory, stuck_off=0.1), plan) for plan in plans]
+    assert score(written[0]) + 0.005 < score(written[1])
+
+
+def test_the_first_stage_writes_the_largest_weights(grey, monkeypatch):
+    memory, stored, _ = grey
+    write, asked = Crossbar.write_level, []
+
+    def noted(self, target, rng, cells):
+        asked.append(cells[..., 0].copy())
+        return write(self, target, rng, cells)
+
+    monkeypatch.setattr(Crossbar, "write_level", noted)
+    plan = StagePlan(steps=1, rounds=(), shares=(0.25, 1.0))
+    staged_on(memory, stored, chips(memory), plan)
+    for layer, first in zip(memory.layers_, asked, strict=False):
+        size = np.abs(layer.weights)
+        assert (first.sum(axis=1) == np.ceil(0.25 * size.shape[1])).all()
+        least, left = (
+            np.where(first, size, np.inf).min(axis=1),
+            np.where(first, 0, size).max(axis=1),
+        )
+        assert (least >= left).all()
 
 
 def test_a_pair_with_a_new_fault_is_written_again(memory, patterns, writes):

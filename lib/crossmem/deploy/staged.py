@@ -16,7 +16,7 @@ from hashlib import sha256
 import numpy as np
 from sklearn.base import clone
 
-from crossmem.checks import check_count, check_positive, check_rate, check_rng
+from crossmem.checks import check_choice, check_count, check_positive, check_rate, check_rng
 from crossmem.chip.faults import FaultMap, WeightLimits
 from crossmem.deploy.programming import paired
 from crossmem.deploy.progress import Progress, Stage
@@ -25,6 +25,7 @@ from crossmem.networks.network import Network, as_network
 from crossmem.randomness import generator
 from crossmem.storage import to_json
 
+ORDERS = ("largest", "random")
 EXACT = 1e-3  # of G_max: after a stage whose weights all miss by less, nothing is trained
 # Where the noise of the cues starts in each of the trainings: a share of the way back from the last
 # level of the memory's own training to its first. Without noise, a memory that was trained through
@@ -36,9 +37,10 @@ NOISE_START = 0.4
 class StagePlan:
     """How much is written in each stage, and what is done between two of them.
 
-    The defaults were chosen by experiment on memories of 64 and 144 neurons. Many stages hold more
-    than few of as many steps. Rounds help most where faults are unknown or levels few. Together the
-    trainings take 8,000 steps, two to three times those of a memory on noisy cues.
+    The defaults were chosen by experiment on memories of 64 and 144 neurons (notebook A4). Many
+    stages hold more than few of as many steps. Rounds and the order help most where faults are
+    unknown. Together the trainings take 8,000 steps, two to three times those of a memory on noisy
+    cues.
 
     Parameters
     ----------
@@ -55,6 +57,10 @@ class StagePlan:
         follows the learning rate of Adam. It falls to zero in each of them.
     reads : int
         Reads of a device, averaged, after it was written.
+    order : {"largest", "random"}
+        Which pairs of a neuron come first: those whose weights are largest as planned at that
+        stage, or any. A fault that the scan missed costs most under a large weight, and is found
+        while many pairs can still make up for it.
 
     Raises
     ------
@@ -67,6 +73,7 @@ class StagePlan:
     steps: int = 500
     field_step: float = 0.4
     reads: int = 4
+    order: str = "largest"
 
     def __post_init__(self):
         for name in ("shares", "rounds"):
@@ -85,6 +92,7 @@ class StagePlan:
             raise ValueError(
                 f"rounds are {self.rounds}, but a share of 0 does nothing: leave it out"
             )
+        check_choice(self.order, "order", ORDERS)
         check_count(self.steps, "steps")
         check_positive(self.field_step, "field_step", 0.4)
         check_count(self.reads, "reads")
@@ -136,7 +144,7 @@ def program_in_stages(memory, patterns, crossbars, rng, *, plan=None, path=None)
     crossbars : list of Crossbar
         One per layer, of the layer's shape; they are programmed in place.
     rng : numpy.random.Generator
-        Gives one number, the seed of all errors, reads, orders and trainings.
+        Gives one number, the seed of all errors, reads, rounds and trainings.
     plan : StagePlan, optional
     path : str or Path, optional
         A netCDF file that is written after each stage. If it is there, programming goes on behind
@@ -246,17 +254,21 @@ class _StagedChip:
         return limits
 
     def _chosen(self, stage, k):
-        """Which pairs of a layer a stage writes: a share of each row at random, and those again."""
+        """Which pairs of a layer a stage writes: a share of each row, and those again."""
         plan, shape = self.plan, self.weights[k].shape
         if not plan.polishing(stage):
             share, can = plan.shares[stage], np.isnan(self.held[k])
-            draw = generator(self.seed, "order", k).random(shape)
+            if plan.order == "largest":
+                place = -np.abs(self.weights[k])
+            else:
+                place = generator(self.seed, "order", k).random(shape)
+            place = np.where(can, place, -np.inf)  # those written count in the share
         else:
             share = plan.rounds[stage - len(plan.shares)]
             chip, own = self.crossbars[k].faults.weight_limits(), self.memory.limits_[k]
             can = chip.clip(own.low) < chip.clip(own.high)
-            draw = np.where(can, generator(self.seed, "round", stage, k).random(shape), 2.0)
-        rank = draw.argsort(axis=1).argsort(axis=1)
+            place = np.where(can, generator(self.seed, "round", stage, k).random(shape), np.inf)
+        rank = place.argsort(axis=1, kind="stable").argsort(axis=1)
         # A part of a pair counts as one, so that the smallest round still does something.
         return ((rank < np.ceil(share * shape[1] - 1e-9)) & can) | self.again[k]
 

@@ -282,5 +282,5 @@ def test_a_search_on_a_device_finds_the_same_capacity(device):
 
 
 def test_other_rules_do_not_train_on_a_device():
-    with pytest.raises(ValueError, match="ignores rule='hebbian'"):
+    with pytest.raises(ValueError, match="rule='hebbian' trains nothing on a GPU"):
         GpuSetup.of(Setup(rule="hebbian"))

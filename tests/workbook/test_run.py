@@ -85,6 +85,17 @@ def test_a_run_puts_everything_in_its_output(folder, shown):
     assert names == {"fig3j.nc", "fig3j.png", "ledger"}
 
 
+def test_a_dataset_that_not_every_machine_makes_must_fit_the_run(folder, shown):
+    values = {"scale": "quick", "neurons": 64, "steps": 3}
+    run = Run("02_x", values)
+    assert not run.has("02_gpu")
+    run.save(xr.Dataset({"capacity": quantity(3.0, "patterns", "capacity")}), "02_gpu")
+    assert run.has("02_gpu", "neurons", "steps") and not shown
+    other = Run("02_x", values | {"steps": 4})
+    assert other.has("02_gpu", "neurons") and not other.has("02_gpu", "neurons", "steps")
+    assert "other values of steps" in shown[-1].data
+
+
 def test_a_run_sweeps_with_its_own_cache(folder):
     run = started(cache="../c", workers=1)
     found = run.sweep(_grid_point, over={"x": [1, 2]}, power=2)

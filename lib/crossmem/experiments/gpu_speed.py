@@ -17,11 +17,11 @@ def gpu_steps(cupy, cases, *, steps, size=8192):
     Parameters
     ----------
     cupy : module
-        As `gpu` returns it.
+        As `on_gpu.gpu` returns it.
     cases : list of (networks, neurons, patterns)
         Networks that train as one batch.
     steps : int
-        Steps per timing; the first ones, which compile and choose what runs, are not timed.
+        Steps of a round, see `settled_seconds`.
     size : int
         Of the large product whose rate is the limit.
 
@@ -57,15 +57,19 @@ def gpu_steps(cupy, cases, *, steps, size=8192):
     )
 
 
-def settled_seconds(step, steps, sync):
-    """Wall time of a step in s, of so many that end with ``sync``, after as many untimed ones."""
-    for _ in range(2):
+def settled_seconds(step, steps, sync, rounds=5):
+    """Shortest wall time of a step in s, of rounds of steps that end with ``sync``.
+
+    The first round, which compiles and chooses what runs, does not count.
+    """
+    taken = []
+    for _ in range(rounds + 1):
         start = time.perf_counter()
         for _ in range(steps):
             step()
         sync()
-        seconds = (time.perf_counter() - start) / steps
-    return seconds
+        taken.append((time.perf_counter() - start) / steps)
+    return min(taken[1:])
 
 
 def gpu_difference(cupy, neurons, patterns, *, steps):

@@ -10,7 +10,7 @@ import numpy as np
 from crossmem.analysis.capacity import CRITERIA, recall_quality
 from crossmem.checks import check_count
 from crossmem.chip.crossbar import Crossbar
-from crossmem.chip.faults import FaultMap, WeightLimits
+from crossmem.chip.faults import WeightLimits
 from crossmem.experiments.staged import PAPER_ERROR, Writing, device_with_error
 from crossmem.labels import labelled
 from crossmem.randomness import generator
@@ -75,15 +75,15 @@ class WrittenImages:
 def write_images(setup, images, copies, seed, *, writing=SCANNED):
     """`WrittenImages` on as many devices as the memory of a setup has, with as many faults.
 
-    The ``writing`` says how many levels the devices have and whether the faults are known.
+    The ``writing`` says how many levels the devices have. The faults are known, whether a scan or
+    the reading of what was written has found them.
     """
     rows = setup.memory(0).devices(setup.neurons) // (2 * setup.neurons)
     rng, shape = generator(seed, "rows of images", setup.neurons), (rows, setup.neurons)
     device = device_with_error(setup.programming_error or PAPER_ERROR, writing.levels)
     rates = {"stuck_off": setup.stuck_off, "stuck_on": setup.stuck_on}
     crossbar = Crossbar.fabricate(*shape, **rates, device=device, rng=rng)
-    unknown = FaultMap.without_faults(shape, device.g_max)
-    chip = (crossbar.characterize() if writing.scanned else unknown).weight_limits()
+    chip = crossbar.characterize().weight_limits()
     masked = WeightLimits.masked(shape, setup.masked_fraction, rng)
     limits = WeightLimits(chip.clip(masked.low), chip.clip(masked.high))
     return WrittenImages(images, crossbar, limits, copies, rng, binary=setup.binary)
@@ -97,9 +97,9 @@ def lookup_capacity(setup, *, writing=SCANNED, threshold=0.99, seed):
     Parameters
     ----------
     setup : Setup
-        As in `staged_quality`, with masked pairs.
+        As in `staged_quality`; a masked pair tells nothing of its pixel.
     writing : Writing
-        Its levels and its scan; what surrounds the devices is left out.
+        Its levels; what surrounds the devices is left out.
     threshold : float
         Cosine similarity that counts as recalled.
 

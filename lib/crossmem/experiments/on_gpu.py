@@ -49,7 +49,10 @@ class GpuSetup(Setup):
 
     def __post_init__(self):
         super().__post_init__()
-        self.require(rule="adaptive")
+        if self.rule != "adaptive":
+            raise ValueError(
+                f"rule={self.rule!r} trains nothing on a GPU: use rule='adaptive', or a Setup"
+            )
 
     def memory(self, seed):
         return GpuMemory(**super().memory(seed).get_params())

@@ -1,5 +1,6 @@
 """What a notebook calls: one run of it, with its parameters, folders, datasets and ledger rows."""
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -13,7 +14,7 @@ from IPython.display import Image, Markdown, display
 
 from crossmem.checks import check_choice
 from crossmem.labels import describe
-from crossmem.storage import load_dataset
+from crossmem.storage import load_dataset, to_json
 from crossmem.workbook import claim_tables, files, ledger, tables, verdicts
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
 from crossmem.workbook.sweep import sweep
@@ -97,9 +98,21 @@ class Run:
         """Open the dataset ``<name>.nc`` of this run."""
         return load_dataset(self.output / f"{name}.nc", renew="run its notebook")
 
-    def has(self, name):
-        """Whether there is a dataset ``<name>.nc``, such as one that takes a GPU."""
-        return (self.output / f"{name}.nc").is_file()
+    def has(self, name, *same):
+        """Whether there is a dataset ``<name>.nc`` of this run's values of the parameters ``same``.
+
+        For datasets that not every machine can make. One of other values is left out, and a
+        sentence says so.
+        """
+        if not (self.output / f"{name}.nc").is_file():
+            return False
+        made = json.loads(self.open(name).attrs["parameters"])
+        own = json.loads(to_json(self.parameters))
+        if other := [key for key in same if made.get(key) != own[key]]:
+            self.say(
+                f"*{name}.nc was made with other values of {', '.join(other)}: it is left out.*"
+            )
+        return not other
 
     def figure(self, figure, name, *, alt, caption=""):
         """Stamp a figure with the scale, write it as ``<name>.png``, close it, and show it.

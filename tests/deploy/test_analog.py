@@ -77,7 +77,7 @@ def test_inputs_are_converted():
 
 def test_tiles_are_converted_apart_and_added():
     # One row per tile. Over ±1 with levels ±1 and ±1/3, inputs (1, -1) give by tile G+: 1, -0 and
-    # 0.25, -0.5; G-: 0, -0.5 and 1, -0. Zero is half-way and goes to the even code, 1/3.
+    # 0.25, -0.5; G-: 0, -0.5 and 1, -0. Zero is half-way and goes to the upper level, 1/3.
     tiled = by_hand(adc_bits=2, full_scale=1.0, tile=1)
     plus = np.array([1 + 1 / 3, 1 / 3 - 1 / 3])
     minus = np.array([1 / 3 - 1 / 3, 1 + 1 / 3])

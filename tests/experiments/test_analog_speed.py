@@ -6,9 +6,10 @@ import pytest
 from crossmem.chip.devices import DeviceModel
 from crossmem.experiments import analog_speed
 
-INSTALLED = [analog_speed.OURS, analog_speed.WHOLE, analog_speed.SQUARE]
+COMPLETE = [analog_speed.OURS, analog_speed.WHOLE, analog_speed.SQUARE]
 if not analog_speed.HAS_SIMULATOR:
-    INSTALLED = INSTALLED[:1]
+    COMPLETE = COMPLETE[:1]
+INSTALLED = [*COMPLETE, analog_speed.BARE]
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +19,15 @@ def products():
 
 def test_products_are_labelled_by_program_size_and_inputs(products, assert_labelled):
     assert_labelled(products.data_vars)
-    assert dict(products["seconds"].sizes) == {"program": 3, "neurons": 2, "inputs": 2}
+    assert dict(products["seconds"].sizes) == {"program": 4, "neurons": 2, "inputs": 2}
     timed = products.sel(program=INSTALLED)
     assert bool((timed["seconds"] > 0).all())
     assert bool((timed["ratio"].sel(program=analog_speed.OURS) == 1).all())
+    assert products["error"].sel(program=analog_speed.BARE).isnull().all()
     assert bool(products.drop_sel(program=INSTALLED).isnull().all().to_array().all())
 
 
-@pytest.mark.parametrize("program", INSTALLED)
+@pytest.mark.parametrize("program", COMPLETE)
 def test_the_error_is_that_of_eight_bits(products, program):
     """A conversion rounds by 1/sqrt(12) of a step; a weight takes two of ours in each tile."""
     conversions = 2 if program == analog_speed.OURS else 1
@@ -38,7 +40,7 @@ def test_the_error_is_that_of_eight_bits(products, program):
 def test_a_missing_simulator_leaves_its_times_out(monkeypatch):
     monkeypatch.setattr(analog_speed, "HAS_SIMULATOR", False)
     found = analog_speed.product_seconds([20], [2], rounds=1)
-    assert np.isfinite(found["seconds"]).sum() == 1
+    assert np.isfinite(found["seconds"]).sum() == 2
     assert np.isfinite(found["error"].sel(program=analog_speed.OURS)).all()
 
 

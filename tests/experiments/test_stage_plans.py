@@ -1,6 +1,5 @@
 """One memory written by several plans: each ends as if it were alone, and stages recover errors."""
 
-import numpy as np
 import pytest
 
 from crossmem.deploy.staged import StagePlan
@@ -37,7 +36,7 @@ def test_each_plan_is_written_as_if_it_were_alone(assert_labelled):
 def test_more_stages_recover_more():
     found = plan_quality(GREY, writing=Writing(), plans=PLANS, seed=1)
     assert found["steps"].values.tolist() == [0, 3 * 150, 3 * 60]
-    assert (np.diff(found["pulses"]) != 0).all()
+    assert found["pulses"].sel(stage_plan="polished") > found["pulses"].sel(stage_plan="1 stage")
     cosine = found["cosine"]
     assert cosine.sel(stage_plan="1 stage") < cosine.sel(stage_plan="4 stages")
 

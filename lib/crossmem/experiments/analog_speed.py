@@ -17,7 +17,8 @@ from crossmem.randomness import generator
 
 HAS_SIMULATOR = importlib.util.find_spec("aihwkit") is not None
 BITS, TILE = 8, 64  # of both converters, and rows of a tile
-OURS, WHOLE, SQUARE = "this library", "aihwkit, whole columns", "aihwkit, square tiles"
+OURS, BARE = "this library", "its matrix products alone"
+WHOLE, SQUARE = "aihwkit, whole columns", "aihwkit, square tiles"
 
 
 def product_seconds(neuron_counts, input_counts, *, rounds):
@@ -42,7 +43,8 @@ def product_seconds(neuron_counts, input_counts, *, rounds):
         round, (quantile, ...); the root mean square ``error`` of the product, in steps of the
         output converters. NaN for what is not installed.
     """
-    axes = {"program": [OURS, WHOLE, SQUARE], "neurons": neuron_counts, "inputs": input_counts}
+    axes = {"program": [OURS, WHOLE, SQUARE, BARE], "neurons": neuron_counts}
+    axes |= {"inputs": input_counts}
     quantiles = [0.25, 0.5, 0.75]
     seconds, error = np.full((2, *map(len, axes.values())), np.nan)
     ratio = np.full((3, *seconds.shape), np.nan)
@@ -54,10 +56,10 @@ def product_seconds(neuron_counts, input_counts, *, rounds):
             exact = inputs @ (pairs[..., 0] - pairs[..., 1]).T
             calls = [partial(product, inputs) for product in products.values()]
             taken = seconds_in_turn([call for call in calls for _ in range(2)], rounds)[1::2]
-            for k, call in enumerate(calls):
-                seconds[k, i, j] = taken[k].min()
-                ratio[:, k, i, j] = np.quantile(taken[0] / taken[k], quantiles)
-                error[k, i, j] = np.sqrt(np.mean((call() - exact) ** 2)) / step()
+            for name, call, own in zip(products, calls, taken, strict=True):
+                at = axes["program"].index(name), i, j
+                seconds[at], ratio[:, *at] = own.min(), np.quantile(taken[0] / own, quantiles)
+                error[at] = np.sqrt(np.mean((call() - exact) ** 2)) / step()
     dims = tuple(axes)
     found = {
         "seconds": (dims, seconds),
@@ -88,13 +90,21 @@ def step():
 def programs(pairs):
     """By name, products of pairs (n_out, n_in, 2) in units of G_max, of those programs installed.
 
-    Each takes inputs (n, n_in) and returns (n, n_out), both arrays of NumPy in single precision.
+    Each takes inputs (n, n_in) and returns (n, n_out), both arrays of NumPy in single precision;
+    the matrix products alone return nothing to compare, NaN.
     """
-    found = {OURS: analog_layer(pairs).field}
+    layer = analog_layer(pairs)
+    found = {OURS: layer.field, BARE: partial(_multiply, layer)}
     if HAS_SIMULATOR:
         found[WHOLE] = simulated_product(pairs, columns=len(pairs))
         found[SQUARE] = simulated_product(pairs, columns=TILE)
     return found
+
+
+def _multiply(layer, inputs):
+    for _ in layer.column_currents(inputs):
+        pass
+    return np.nan
 
 
 def analog_layer(pairs):

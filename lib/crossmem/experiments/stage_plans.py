@@ -17,8 +17,8 @@ def plan_quality(setup, *, writing, plans, seed):
     setup, writing
         As in `staged_quality`; the plan of ``writing`` is not used.
     plans : dict of str to StagePlan
-        By name, at least one. The chip, its programming errors and the random order in which its
-        pairs are written are the same for all of them.
+        By name, at least one. The chip and the seed of the programming errors are the same for all
+        of them.
 
     Returns
     -------

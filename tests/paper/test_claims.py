@@ -265,8 +265,9 @@ def test_an_epoch_takes_a_hundredth_of_the_time_of_spice_and_finds_the_same_volt
     assert epochs["difference"].isel(way=slice(2, None)).max() <= 1e-9
 
 
-def test_the_published_steps_store_as_many_binary_images_as_the_shortcut():
-    found = load(PAPER / "03_recipe_large.nc")["capacity"].sel(criterion="mean", source="mnist")
+@pytest.mark.parametrize("name", ["03_recipe", "03_recipe_large", "03_recipe_gpu"])
+def test_the_published_steps_store_as_many_binary_images_as_the_shortcut(name):
+    found = load(PAPER / f"{name}.nc")["capacity"].sel(criterion="mean", source="mnist")
     for neurons in found["neurons"].values:
         shortcut = capacity("03_capacity_neurons", layers=2, neurons=neurons)
         exact = found.sel(neurons=neurons)
@@ -283,6 +284,26 @@ def test_grey_capacity_with_the_published_steps_grows_superlinearly_and_saturate
         assert uneven_growth(by_size.sel(source=source), "neurons").low > 1.2
         first, *_, last = local_growth(by_width.sel(source=source), "width")
         assert last[1].high < first[1].low
+
+
+def test_random_grey_patterns_gain_nothing_from_more_than_half_as_many_hidden_neurons():
+    """All widths together have the published exponent, which no range of them has for both."""
+    wide, narrow = (
+        load(PAPER / f"04_recipe_{name}.nc")["capacity"].sel(criterion="mean", source="random")
+        for name in ("gpu", "hidden")
+    )
+    half = float(narrow.sel(width=200).mean())
+    assert wide.sel(width=[300, 400]).mean("seed").values == pytest.approx(half, rel=0.05)
+    assert uneven_growth(narrow.combine_first(wide), "width").value == pytest.approx(0.53, abs=0.02)
+
+
+def test_a_gpu_finds_the_capacities_of_a_processor_and_fills_with_large_networks():
+    there, here = (load(PAPER / f"04_recipe_{name}.nc")["capacity"] for name in ("gpu", "hidden"))
+    same = (there / here).mean("seed")
+    assert same.sizes["width"] == 1 and same.values == pytest.approx(1.0, abs=0.02)
+    speed = load(PAPER / "90_gpu.nc")
+    assert speed["share"].sel(case="1 of 4096-2048-4096") >= 0.75
+    assert speed["difference"] < 1e-5
 
 
 def test_a_short_search_agrees_with_the_bracketing_one():

@@ -165,6 +165,7 @@ def test_the_gain_of_programmed_chips_is_among_the_best():
     """In stages; written at once, grey memories need a gain that is no larger."""
     stages = lost("gain", way="in stages")
     assert (stages.sel(gain=NOISY_READOUT_GAIN) < 1.2 * stages.min("gain")).all()
+    assert (stages.sel(gain=[5, 6, 8]) < 1.35 * stages.min("gain")).all()
     assert (stages.sel(gain=2) > 1.3 * stages.sel(gain=NOISY_READOUT_GAIN)).all()
     once = lost("gain", way="at once", memory="grey")
     assert once.idxmin("gain") <= NOISY_READOUT_GAIN and once.sel(gain=12) > 3 * once.min()
@@ -176,6 +177,13 @@ def test_stages_gain_by_their_number_and_rounds_where_faults_were_missed():
     few = grey.sel(stage_plan=["equal steps: 2", "equal steps: 4"])
     assert (grey.sel(stage_plan="stages: 10") < few).all()
     missed = lost("plans", stuck_off=0.1)
-    assert (missed.sel(chosen) < 0.6 * missed.sel(stage_plan="stages: 10")).all()
+    assert (missed.sel(chosen) < 0.9 * missed.sel(stage_plan="stages: 10")).all()
     assert (missed.sel(chosen) < missed.sel(stage_plan=["rounds: 2", "steps: 100"])).all()
     assert (missed.sel(stage_plan="steps: 1000") > 0.7 * missed.sel(chosen)).all()
+
+
+def test_the_largest_weights_first_cost_less_where_faults_were_missed():
+    missed = lost("plans", stuck_off=0.1)
+    for plan, share in (("stages: 10", 0.6), ("rounds: 2", 0.9), ("steps: 500", 0.95)):
+        random = missed.sel(stage_plan=f"random order, {plan}")
+        assert (missed.sel(stage_plan=plan) < share * random).all(), plan

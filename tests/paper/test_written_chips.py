@@ -41,13 +41,12 @@ def test_stages_make_up_for_faults_that_the_scan_missed():
 
 def test_stages_keep_grey_memories_at_the_threshold_on_worse_devices():
     """Above it with errors of 10 µS and a tenth of missed faults, close to it with four levels."""
-    worse = {"error": {"programming_error": 10.0}, "missed": {"stuck_off": 0.1}}
-    for name, where in (worse | {"levels": {"levels": 4}}).items():
-        cosine = load(PAPER / f"07_{name}.nc")["cosine"].sel(memory="grey", **where).mean("seed")
+    least = {"error": 0.99, "missed": 0.99, "levels": 0.9885}
+    where = {"error": {"programming_error": 10.0}, "missed": {"stuck_off": 0.1}}
+    for name, at in (where | {"levels": {"levels": 4}}).items():
+        cosine = load(PAPER / f"07_{name}.nc")["cosine"].sel(memory="grey", **at).mean("seed")
         assert float(cosine.sel(way="at once")) < 0.98
-        assert float(cosine.sel(way="in stages")) == pytest.approx(0.99, abs=0.0015) or (
-            name in worse and float(cosine.sel(way="in stages")) > 0.99
-        )
+        assert float(cosine.sel(way="in stages")) > least[name]
 
 
 def test_weights_within_reach_lose_less_than_free_ones():

@@ -243,9 +243,18 @@ def test_training_runs_at_most_of_the_speed_of_the_product():
 def test_products_behind_converters_take_less_time_than_in_a_public_simulator():
     """At most half for one vector; for many, of which twice the products are computed, less."""
     found = load(PAPER / "90_analog.nc")
-    ratio = found["ratio"].sel(quantile=0.5).drop_sel(program="this library")
+    ratio = (
+        found["ratio"]
+        .sel(quantile=0.5)
+        .drop_sel(program=["this library", "its matrix products alone"])
+    )
     assert (ratio.sel(inputs=1) <= 0.5).all()
-    assert (ratio.sel(inputs=256) < 1).all()
+    assert (ratio.sel(inputs=256) < 0.9).all()
+    alone = found["seconds"].sel(inputs=256, neurons=1024)
+    share = alone.sel(program="its matrix products alone") / alone.sel(
+        program="aihwkit, whole columns"
+    )
+    assert share > 0.5
 
 
 def test_two_workers_compute_nearly_all_of_the_time():

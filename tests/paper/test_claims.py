@@ -246,12 +246,12 @@ def test_products_behind_converters_take_less_time_than_in_a_public_simulator():
     ratio = (
         found["ratio"]
         .sel(quantile=0.5)
-        .drop_sel(program=["this library", "its matrix products alone"])
+        .drop_sel(program=["this library", "our matrix products alone"])
     )
     assert (ratio.sel(inputs=1) <= 0.5).all()
     assert (ratio.sel(inputs=256) < 0.9).all()
     alone = found["seconds"].sel(inputs=256, neurons=1024)
-    share = alone.sel(program="its matrix products alone") / alone.sel(
+    share = alone.sel(program="our matrix products alone") / alone.sel(
         program="aihwkit, whole columns"
     )
     assert share > 0.5

@@ -17,7 +17,7 @@ from crossmem.randomness import generator
 
 HAS_SIMULATOR = importlib.util.find_spec("aihwkit") is not None
 BITS, TILE = 8, 64  # of both converters, and rows of a tile
-OURS, BARE = "this library", "its matrix products alone"
+OURS, BARE = "this library", "our matrix products alone"
 WHOLE, SQUARE = "aihwkit, whole columns", "aihwkit, square tiles"
 
 

@@ -33,7 +33,8 @@ def test_datasets_are_labelled_and_know_their_parameters(notebook):
 
 
 def test_the_quick_scale_has_the_datasets_and_the_claims_of_the_paper():
+    """But for those that take a GPU."""
     names = [{path.name for path in folder.glob("*.nc")} for folder in (QUICK, PAPER)]
-    assert names[1] <= names[0]
+    assert {name for name in names[1] if not name.endswith("_gpu.nc")} <= names[0]
     ids = [{claim.id for claim in read_claims(folder)} for folder in (QUICK, PAPER)]
     assert ids[0] == ids[1]

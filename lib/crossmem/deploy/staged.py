@@ -59,9 +59,9 @@ class StagePlan:
         Reads of a device, averaged, after it was written.
     order : {"largest", "random"}
         Which pairs of a neuron come first: those whose weights are largest as planned at that
-        stage, or any. A fault that the scan missed costs most under a large weight, and is found
-        while many pairs can still make up for it. Where no fault was missed, but errors are as
-        large as 20 µS, a random order recalls slightly more, since it keeps large weights for last.
+        stage, or any. The largest first recall more where the scan missed faults. A likely reason
+        is that a fault costs most under a large weight, and is then found while many pairs can
+        still make up for it.
 
     Raises
     ------

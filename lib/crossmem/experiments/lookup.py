@@ -23,7 +23,7 @@ class WrittenImages:
     """Images (P, N) written on a crossbar with a row of pairs for each copy of an image.
 
     A pair carries a pixel between the ends of the interval that it can reach, so that a pair with
-    one stuck device whose fault is known still tells both values of a bit.
+    one stuck device still tells both values of a bit. Its faults are known.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class WrittenImages:
     crossbar : Crossbar
         At least ``copies`` times P rows of N pairs, characterised if it has faults.
     limits : WeightLimits
-        What each pair can reach, as far as it is known.
+        What each pair can reach.
     copies : int
         Rows for each image.
     rng : numpy.random.Generator

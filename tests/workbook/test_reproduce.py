@@ -384,6 +384,44 @@ def test_a_failing_cell_leaves_the_notebook_as_it_was(project, capfd):
     assert notebook(project, "02_bad").read_bytes() == before
 
 
+SQUARES = """from crossmem.labels import describe
+from crossmem.workbook.run import Run
+import points_of_test
+run = Run("01_good", globals())
+found = run.sweep(points_of_test.square, over={"x": sizes})
+run.save(describe(found, x=("1", "x"), y=("1", "y")), "squares")
+"""
+
+
+def test_a_sample_of_each_dataset_is_compared_with_it(project, capfd, monkeypatch):
+    """Cells that measure this machine are left out, and nothing is written."""
+    points = project / "notebooks" / "points_of_test.py"
+    points.write_text("def square(x):\n    return {'y': x**2}\n")
+    path = write_notebook(project, "01_good", SQUARES, "raise SystemExit")
+    asked = nbformat.read(path, as_version=4)
+    asked.cells[2].metadata["tags"] = ["measures"]
+    nbformat.write(asked, path)
+    whole = nbformat.read(path, as_version=4)
+    whole.cells.pop()
+    nbformat.write(whole, path)
+    assert main(["--scale", "paper", "--only", "01", "--workers", "1"]) == 0
+    nbformat.write(asked, path)
+    capfd.readouterr()
+    before = sorted(project.rglob("*.*"))
+    assert main(["--verify", "--only", "01", "--workers", "1"]) == 0
+    output, errors = capfd.readouterr()
+    assert "  squares: 1 values, all as they were\n" in errors
+    assert "1 of 1 notebooks agree with" in output
+    points.write_text("def square(x):\n    return {'y': x**3}\n")
+    assert main(["--verify", "2", "--only", "01", "--workers", "1"]) == 1
+    errors = lines(capfd)
+    assert re.fullmatch(r"  squares: 2 values, 2 differ, y is \d+ and was \d+", errors[1])
+    assert errors[2] == "01_good FAILED: 1 of 1 datasets came out otherwise: squares"
+    assert sorted(p for p in project.rglob("*.*") if p.suffix != ".pyc") == before
+    assert main(["--verify", "0"]) == 2
+    assert "--verify is 0" in lines(capfd)[-1]
+
+
 def test_claims_are_renewed(project):
     (project / "params" / "claims.yaml").write_text("01_good: {}\n")
     (project / "README.md").write_text("a <!-- claims:begin --><!-- claims:end --> z")

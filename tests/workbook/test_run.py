@@ -44,7 +44,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def shown(monkeypatch):
     shown = []
-    monkeypatch.setattr("crossmem.workbook.run.display", shown.append)
+    monkeypatch.setattr("crossmem.workbook.run.display", lambda what, **_: shown.append(what))
     return shown
 
 
@@ -125,6 +125,24 @@ def test_what_computes_is_refused_where_a_notebook_is_only_rendered(folder, monk
     ):
         with pytest.raises(RuntimeError, match="tag this cell compute"):
             computes()
+
+
+def test_a_sample_is_compared_and_nothing_is_written(folder, shown, monkeypatch):
+    run = started(workers=1, cache="../c")
+    whole = describe(run.sweep(_grid_point, over={"x": [1, 2, 3]}, power=2), value=("1", "v"))
+    run.save(whole, "squares", x=("1", "x"))
+    before = sorted(path for path in folder.rglob("*") if path.is_file())
+    monkeypatch.setenv("CROSSMEM_SAMPLE", "2")
+    some = run.sweep(_grid_point, over={"x": [1, 2, 3]}, power=2)
+    assert some["value"].notnull().sum() == 2
+    run.save(some, "squares")
+    run.save(some + 1, "squares")
+    run.figure(Figure(), "empty", alt="nothing")
+    run.assumptions(sizes=[8])
+    same, other = (output["application/json"] for output in shown[:2])
+    assert (same["name"], same["values"], same["differ"]) == ("squares", 2, 0)
+    assert other["differ"] == 2
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == before
 
 
 # --- the ledger -------------------------------------------------------------------------------

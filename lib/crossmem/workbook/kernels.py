@@ -156,6 +156,26 @@ def render(kernels, notebook, parameters):
     _write(kept, notebook)
 
 
+def verify(kernels, notebook, parameters):
+    """Tell of each dataset of a notebook whether a sample of it comes out as it was.
+
+    That of one that differs is a RuntimeError, after all were told. Cells tagged "measures", which
+    take the time of this machine, are left out.
+    """
+    sampled = parameterized(notebook, parameters)
+    sampled.cells = [cell for cell in sampled.cells if "measures" not in cell.metadata.tags]
+    kernels.execute(sampled, notebook.parent)
+    outputs = [output for cell in sampled.cells for output in cell.get("outputs", [])]
+    found = [o.data["application/json"] for o in outputs if "application/json" in o.get("data", {})]
+    for one in found:
+        told = f"{one['differ']} differ, {one['worst']}" if one["differ"] else "all as they were"
+        say(f"  {one['name']}: {one['values']} values, {told}")
+    if other := [one["name"] for one in found if one["differ"]]:
+        raise RuntimeError(
+            f"{len(other)} of {len(found)} datasets came out otherwise: {', '.join(other)}"
+        )
+
+
 def parameterized(notebook, parameters):
     """Read a notebook as papermill does: parameters behind its own cell of them."""
     return parameterize_notebook(load_notebook_node(str(notebook)), parameters)

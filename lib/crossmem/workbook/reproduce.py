@@ -10,12 +10,12 @@ import os
 import signal
 from pathlib import Path
 
-from crossmem.checks import nearest
+from crossmem.checks import check_count, nearest
 from crossmem.storage import check_writable, read_yaml
 from crossmem.workbook.claim_chart import save_claims
 from crossmem.workbook.cluster import connect, local_cluster
 from crossmem.workbook.files import OPTIONS, own_parameters, project_root
-from crossmem.workbook.kernels import Kernels, render, run, say
+from crossmem.workbook.kernels import Kernels, render, run, say, verify
 from crossmem.workbook.ledger import join_ledgers, update_readme
 from crossmem.workbook.workers import count_workers
 
@@ -49,9 +49,15 @@ def _main(options):
         update_readme(paper.parents[1] / "README.md", paper)
         return 0
     if options.render:
-        options.scale, options.output = "paper", paper
+        options.output = paper
+    if options.verify is not None:
+        check_count(options.verify, "--verify")
+    if options.render or options.verify:
+        options.scale = "paper"
     jobs = plan(options)
     folder, first = options.output / "executed", jobs[0][1]
+    if options.verify:
+        return _verify(jobs, options)
     for place in [paper] if options.render else [folder, first["cache"]]:
         check_writable(place)
     if options.render:
@@ -64,6 +70,14 @@ def _main(options):
     if (options.output / "ledger").is_dir():
         join_ledgers(options.output)
     print(f"{sum(passed)} of {len(passed)} notebooks passed; results in {options.output}")
+    return 0 if all(passed) else 1
+
+
+def _verify(jobs, options):
+    """Compare a sample with the datasets, notebooks side by side; 0 if all agree, else 1."""
+    kernels = Kernels({"CROSSMEM_SAMPLE": str(options.verify)})
+    passed = kernels.run_all(jobs, verify, jobs[0][1]["workers"])
+    print(f"{sum(passed)} of {len(passed)} notebooks agree with {options.output}")
     return 0 if all(passed) else 1
 
 
@@ -179,5 +193,7 @@ def _parser():
     cluster = "Dask scheduler that computes the points, or 'local' to start one [CROSSMEM_CLUSTER]"
     add("--cluster", metavar="ADDRESS", default=os.environ.get("CROSSMEM_CLUSTER"), help=cluster)
     add("--render", action="store_true", help="only renew the notebooks' outputs, by figures/paper")
+    sample = "only compute N points of each sweep, and compare with figures/paper [N: 1]"
+    add("--verify", nargs="?", type=int, const=1, metavar="N", help=sample)
     add("--claims", action="store_true", help="only renew the tables and the chart of claims")
     return parser

@@ -17,6 +17,7 @@ from crossmem.labels import describe
 from crossmem.storage import load_dataset, to_json
 from crossmem.workbook import claim_tables, files, ledger, tables, verdicts
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
+from crossmem.workbook.sampling import compare, sample_size, sampled
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
@@ -56,6 +57,8 @@ class Run:
     def sweep(self, function, setup=None, *, over, label=None, **own):
         """Run `crossmem.workbook.sweep.sweep` with the workers and the cache of this run."""
         _refuse_rendering("run.sweep")
+        if size := sample_size():
+            return sampled(function, setup, over=over, size=size, workers=1, **own)
         options = {"workers": self.workers, "cache": self.cache, "label": label}
         return sweep(function, setup, over=over, **options, **own)
 
@@ -91,6 +94,10 @@ class Run:
     def save(self, dataset, name, **meanings):
         """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""
         _refuse_rendering("run.save")
+        if sample_size():
+            found = {"name": name, **compare(dataset, self.open(name))}
+            display({"application/json": found}, raw=True)
+            return
         parameters = {"notebook": self.notebook, "scale": self.scale, **self.parameters}
         files.save(describe(dataset, **meanings), self.output / f"{name}.nc", parameters)
 
@@ -128,6 +135,9 @@ class Run:
             raise ValueError(f"the stamp takes the place of supxlabel {own!r}: label the axes")
         stamp = {"x": 0.995, "ha": "right", "fontsize": 5.5, "color": NEUTRAL}
         figure.supxlabel(f"{self.scale} scale", **stamp)  # layout makes room
+        if sample_size():  # nothing is to be written
+            plt.close(figure)
+            return
         files.save_figure(figure, path, alt=alt)
         plt.close(figure)  # or Jupyter would draw it once more
         if path != paper:
@@ -208,6 +218,8 @@ class Run:
         return {id: entry for id, entry in found.items() if entry.notebook == self.notebook}
 
     def _write(self):
+        if sample_size():
+            return
         path = self.output / "ledger" / f"{self.notebook}.json"
         ledger.write_rows(self._claims.values(), self._assumptions, path)
 

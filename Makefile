@@ -1,5 +1,5 @@
 # make figures [SCALE=paper] [ONLY=02] · make test · make lab
-# make render [ONLY=02] · make claims · make book · make course [ONLY=1] · make slides
+# make render [ONLY=02] · make verify [ONLY=02] · make claims · make book · make course [ONLY=1] · make slides
 # make explorer · make format · make lock · make clean
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: figures test lab render claims book course slides explorer format lock clean
+.PHONY: figures test lab render verify claims book course slides explorer format lock clean
 
 # An environment knows the folder where it was made: in a copy, or after a move, it is made anew.
 ifneq ($(shell cat $(READY) 2> /dev/null),$(CURDIR))
@@ -28,6 +28,10 @@ lab: $(READY)
 # The outputs of the notebooks, from the datasets of the paper scale.
 render: $(READY)
 	$(BIN)/python -m crossmem.reproduce --render $(if $(ONLY),--only $(ONLY))
+
+# A sample of every dataset of the paper scale, computed anew and compared with the committed one.
+verify: $(READY)
+	$(BIN)/python -m crossmem.reproduce --verify $(if $(ONLY),--only $(ONLY))
 
 # The tables of claims in figures/paper and in README.md.
 claims: $(READY)

@@ -127,6 +127,21 @@ def test_what_computes_is_refused_where_a_notebook_is_only_rendered(folder, monk
             computes()
 
 
+def test_a_dataset_that_joins_sweeps_has_the_time_of_all_of_them(folder):
+    run = started(workers=1)
+    parts = [run.sweep(_grid_point, over={"x": [x]}, power=2) for x in range(3)]
+    for name in ("joined", "again"):  # a second dataset of the same sweeps
+        run.save(describe(xr.concat(parts, "x"), x=("1", "x"), value=("1", "v")), name)
+        found = run.open(name).attrs
+        for time in ("compute_time_s", "wall_time_s"):
+            assert found[time] == pytest.approx(sum(part.attrs[time] for part in parts))
+    alone = run.sweep(_grid_point, over={"x": [5]}, power=2)
+    run.save(describe(alone, x=("1", "x"), value=("1", "v")), "alone")
+    assert run.open("alone").attrs["compute_time_s"] == alone.attrs["compute_time_s"]
+    run.save(dataset(), "of_no_sweep")
+    assert "compute_time_s" not in run.open("of_no_sweep").attrs
+
+
 def test_a_sample_is_compared_and_nothing_is_written(folder, shown, monkeypatch):
     run = started(workers=1, cache="../c")
     whole = describe(run.sweep(_grid_point, over={"x": [1, 2, 3]}, power=2), value=("1", "v"))

@@ -21,6 +21,7 @@ from crossmem.workbook.sampling import compare, sample_size, sampled
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
+TIMES = ("compute_time_s", "wall_time_s")  # attributes of what a sweep returns
 FAILED = ("disagrees", "inconclusive", "no gain")
 
 
@@ -53,6 +54,7 @@ class Run:
         own = files.own_parameters(root / "notebooks" / f"{notebook}.ipynb")
         self.parameters = {n: values[n] for n in own if n in values and n not in files.OPTIONS}
         self._claims, self._assumptions = {}, []
+        self._spent, self._saved = {}, True
 
     def sweep(self, function, setup=None, *, over, label=None, **own):
         """Run `crossmem.workbook.sweep.sweep` with the workers and the cache of this run."""
@@ -60,7 +62,11 @@ class Run:
         if size := sample_size():
             return sampled(function, setup, over=over, size=size, workers=1, **own)
         options = {"workers": self.workers, "cache": self.cache, "label": label}
-        return sweep(function, setup, over=over, **options, **own)
+        found = sweep(function, setup, over=over, **options, **own)
+        before = {} if self._saved else self._spent
+        self._spent = {name: found.attrs[name] + before.get(name, 0.0) for name in TIMES}
+        self._saved = False
+        return found
 
     def sweep_each(self, dim, function, setups, *, over, **own):
         """A sweep for each setup of a dictionary, side by side along a new dimension of names."""
@@ -79,7 +85,7 @@ class Run:
             By the labels along ``dims``, of which all combinations are there: the setup of a case,
             and parameters of the function that are its own.
         """
-        found, spent = [], {"compute_time_s": 0.0, "wall_time_s": 0.0}
+        found, spent = [], dict.fromkeys(TIMES, 0.0)
         for labels, case in cases.items():
             setup, case = case if isinstance(case, tuple) else (case, {})
             name = ", ".join(map(str, labels))
@@ -92,13 +98,18 @@ class Run:
         return describe(found.assign_attrs(spent), **{dim: ("1", dim) for dim in dims})
 
     def save(self, dataset, name, **meanings):
-        """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`."""
+        """Write a dataset as ``<name>.nc``; `meanings` go to `crossmem.labels.describe`.
+
+        The times of one that comes from sweeps are those of all sweeps since the save before.
+        """
         _refuse_rendering("run.save")
         if sample_size():
             found = {"name": name, **compare(dataset, self.open(name))}
             display({"application/json": found}, raw=True)
             return
         parameters = {"notebook": self.notebook, "scale": self.scale, **self.parameters}
+        if TIMES[0] in dataset.attrs:  # of datasets that were joined, those of the first
+            dataset, self._saved = dataset.assign_attrs(self._spent), True
         files.save(describe(dataset, **meanings), self.output / f"{name}.nc", parameters)
 
     def open(self, name):

@@ -10,6 +10,8 @@ from crossmem.labels import describe
 from crossmem.networks.adaptive import AdaptiveMemory, fit_batch
 from crossmem.randomness import generator
 
+ROUNDS = 5  # of which the shortest counts
+
 
 def gpu_steps(cupy, cases, *, steps, size=8192):
     """Time of the published training step on a GPU, of stacks with half as many hidden neurons.
@@ -47,7 +49,9 @@ def gpu_steps(cupy, cases, *, steps, size=8192):
     found = {name: ("case", values) for name, values in found.items()}
     return describe(
         xr.Dataset(
-            found | {"n_patterns": ("case", patterns), "product_rate": limit}, {"case": names}
+            found | {"n_patterns": ("case", patterns), "product_rate": limit},
+            {"case": names},
+            {"rounds": ROUNDS},
         ),
         seconds=("s", "time of a training step on the GPU"),
         share=("1", "share of the product rate"),
@@ -57,13 +61,13 @@ def gpu_steps(cupy, cases, *, steps, size=8192):
     )
 
 
-def settled_seconds(step, steps, sync, rounds=5):
+def settled_seconds(step, steps, sync):
     """Shortest wall time of a step in s, of rounds of steps that end with ``sync``.
 
     The first round, which compiles and chooses what runs, does not count.
     """
     taken = []
-    for _ in range(rounds + 1):
+    for _ in range(ROUNDS + 1):
         start = time.perf_counter()
         for _ in range(steps):
             step()

@@ -323,6 +323,16 @@ def test_a_short_search_agrees_with_the_bracketing_one():
     assert (trainings.sel(search="secant") < trainings.sel(search="bracket")).all()
 
 
+def test_a_short_search_agrees_with_the_bracketing_one_at_every_width():
+    """Within a few per cent in either direction, with fewer trainings."""
+    found = load(PAPER / "A1_searches_width.nc").sel(criterion="mean")
+    ratio = found["capacity"].sel(search="secant") / found["capacity"].sel(search="bracket")
+    assert ratio.values == pytest.approx(np.ones(ratio.shape), abs=0.07)
+    assert float(ratio.mean()) == pytest.approx(1.0, abs=0.02)
+    trainings = found["trainings"].sum(("source", "width", "seed"))
+    assert trainings.sel(search="secant") < trainings.sel(search="bracket") / 2
+
+
 def test_when_the_single_layer_fails_it_does_not_rest():
     """Fewer spurious states at rest than the stack, more ends that nobody stored."""
     share = (

@@ -36,12 +36,13 @@ def capacities():
 def test_capacities_by_the_mean_and_the_worst_pattern(axes):
     images = xr.DataArray([64, 144, 400], {"neurons": [64, 144, 400]}, "neurons")
     panels.capacity_panel(axes, capacities(), images, "neurons")
-    assert labels(axes) == [label for *_, label in panels.CURVES] + ["written images"]
-    published, _, once, stages, worst, written = axes.lines
+    named = [label for *_, label in panels.CURVES]
+    assert labels(axes) == [*named, "written images", "worst-pattern criterion"]
+    published, _, once, stages, worst, written, dotted = axes.lines
     assert published.get_xdata()[np.isfinite(published.get_ydata())].tolist() == [144, 400]
     for line in (once, stages, worst):
         np.testing.assert_allclose(line.get_ydata(), [11, 21, 40])
-    assert (worst.get_linestyle(), written.get_linestyle()) == (":", "--")
+    assert [line.get_linestyle() for line in (worst, dotted, written)] == [":", ":", "--"]
     assert axes.get_xscale() == axes.get_yscale() == "log"
     assert [text.get_text() for text in axes.get_xticklabels()] == ["64", "144", "400"]
 
@@ -51,7 +52,19 @@ def test_a_worst_pattern_that_was_searched_at_one_place_is_no_curve(axes):
     held.loc[{"criterion": "worst_pattern", "neurons": [64, 144]}] = np.nan
     images = xr.DataArray([64, 144, 400], {"neurons": [64, 144, 400]}, "neurons")
     panels.capacity_panel(axes, held, images, "neurons")
-    assert len(axes.lines) == 4
+    assert len(axes.lines) == 5  # three curves, written images, and the key of the dotted lines
+
+
+def test_densities_stand_beside_the_error(axes):
+    weights = {"weight": [-1.0, 0.0, 1.0]}
+    free = xr.DataArray([0.0, 2.0, 0.0], weights, "weight")
+    within = xr.DataArray([0.4, 0.2, 0.4], weights, "weight")
+    panels.weights_panel(axes, free, within, error=0.1)
+    assert labels(axes) == ["free, then scaled", "within reach"]
+    narrow, whole = (line.get_ydata() for line in axes.lines)
+    assert np.isnan(narrow).tolist() == [True, False, True] and whole.tolist() == [0.4, 0.2, 0.4]
+    (error,) = axes.patches
+    assert (error.get_x(), error.get_width()) == pytest.approx((-0.1, 0.2))
 
 
 def test_losses_stand_by_way(axes):
@@ -82,6 +95,25 @@ def test_net_patterns_stand_over_stored_ones(axes):
     ours, published, equal, written = axes.lines
     assert ours.get_xdata().tolist() == [8, 16] and published.get_xdata().tolist() == [4, 8]
     assert list(equal.get_ydata()) == [0, 16] and set(written.get_ydata()) == {12.0}
+
+
+def test_a_control_stands_before_the_net_patterns_of_each_memory():
+    coords = {"training": ["ours", "published"], "memory": ["one", "two, half masked"]}
+    coords |= {"load": [0.5, 1.0], "seed": [0, 1]}
+    net = xr.DataArray(np.full([2, 2, 2, 2], 5.0), coords, list(coords))
+    places = {"images": ["stored", "unseen"], "start": ["corrupted", "clean"]}
+    after = net.expand_dims(places)
+    control = xr.Dataset({"after": after, "before": after + 10})
+    control["n_patterns"] = net.mean("seed") + 3
+    figure, axes = plt.subplots(1, 4)
+    memories = {"one layer": ("one", 12.0), "half masked": ("two, half masked", 7.0)}
+    panels.control_row(axes, control, net, memories)
+    assert [text.get_text() for text in axes[0].get_xticklabels()] == ["one\nlayer", "half masked"]
+    assert [ax.get_title() for ax in axes] == ["", "one\nlayer", "half\nmasked", ""]
+    for ax, images in zip(axes[1:], (12, 7), strict=False):
+        assert set(ax.lines[-1].get_ydata()) == {images}
+    assert not axes[3].lines
+    plt.close(figure)
 
 
 def test_plans_stand_at_their_places(axes):

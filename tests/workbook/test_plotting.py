@@ -180,3 +180,11 @@ def test_intervals_of_ratios_stand_in_rows(axes):
     assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
     assert axes.yaxis_inverted()
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["mean", "each"]
+
+
+def test_a_third_list_of_intervals_takes_a_row_of_its_own(axes):
+    series = {name: [(2.0, 1.5, 3.0)] for name in ("first", "second", "third")}
+    plotting.forest(axes, ["one"], series, xlabel="ratio")
+    rows = [container.lines[0].get_ydata()[0] for container in axes.containers]
+    assert rows == [-0.25, 0.0, 0.25]
+    assert len({container.lines[0].get_marker() for container in axes.containers}) == 3

@@ -6,8 +6,9 @@ single point. The other weights are trained further within their limits, and the
 written. Rounds of polishing open some working pairs again, train them and write them again.
 
 A device that took all pulses and still misses its target by more than the tolerance is found
-stuck. It enters the `FaultMap` of its crossbar, and the pair is trained again within what its
-partner can reach.
+stuck. It enters the `FaultMap` of its crossbar, and the next stage trains and writes the pair again
+within what its partner can reach. After the last stage there is none: a pair in which that stage
+finds a fault stays as it is.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -37,10 +38,10 @@ NOISE_START = 0.4
 class StagePlan:
     """How much is written in each stage, and what is done between two of them.
 
-    The defaults were chosen by experiment on memories of 64 and 144 neurons (notebook A4). Many
-    stages hold more than few of as many steps. Rounds and the order help most where faults are
-    unknown. Together the trainings take 8,000 steps, two to three times those of a memory on noisy
-    cues.
+    The defaults of shares, rounds, steps and order were chosen at 144 neurons (notebook A4), the
+    rest by trial. Many stages hold more than few of as many steps. Rounds and the order help most
+    where faults are unknown. Together the trainings take 8,000 steps, two to three times those of a
+    memory on noisy cues.
 
     Parameters
     ----------
@@ -199,8 +200,8 @@ class _StagedChip:
     """A chip between two stages.
 
     Each layer has planned ``weights``, the weights at which written pairs are ``held``, NaN for
-    open ones, and a boolean matrix of the pairs to write ``again``, in which a fault was found.
-    All have the shape (n_out, n_in).
+    open ones, and a boolean matrix of the pairs to write ``again``, in which a fault was found. No
+    stage is left for those of the last one. All have the shape (n_out, n_in).
     """
 
     def __init__(self, memory, patterns, crossbars, plan, seed):

@@ -149,6 +149,8 @@ def staged_capacity(setup, *, writing, threshold=0.99, worst_pattern_seeds=None,
     """
     crossbars, limits = chip_for(setup, writing, seed)
     working = np.mean([own.working.mean() for own in limits])
+    # Pairs that cannot change cost a little more than their share, as masks do in
+    # `storage_capacity`. The search only begins with this guess.
     share = setup.memory(seed).devices(setup.neurons) / (2 * setup.neurons) * working**1.25
     guess, fitted, found = max(round(first_load(setup) * share), 1), {}, []
     by_mean_only = worst_pattern_seeds is not None and seed >= worst_pattern_seeds

@@ -3,11 +3,15 @@
 import numpy as np
 
 from crossmem.workbook.guides import plain_decades
-from crossmem.workbook.plotting import NEUTRAL, STYLES, TRAINING_STYLE, WRITING_STYLE, curve
+from crossmem.workbook.plotting import BLUE, NEUTRAL, STYLES, TRAINING_STYLE, WRITING_STYLE, curve
 
 DOTTED = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
 #: The look of what is held if the images are written down.
 WRITTEN_IMAGES = {"color": NEUTRAL, "linestyle": "--", "linewidth": 0.9, "label": "written images"}
+#: The look of a value that the paper prints: on top of the curves, which stay visible through it.
+PAPER_VALUE = {"marker": "*", "linestyle": "none", "color": NEUTRAL, "markersize": 15}
+PAPER_VALUE |= {"markerfacecolor": "none", "markeredgewidth": 1.2, "zorder": 9}
+PAPER_VALUE["label"] = "value in the paper"
 AXES = {"neurons": "neurons $N$", "width": "hidden neurons $N_h$"}
 AXES["masked_fraction"] = "masked weights (share)"
 CURVES = (
@@ -47,6 +51,7 @@ def capacity_panel(ax, capacity, images, x):
         if worst.notnull().any("seed").sum() > 1 and not ours_at_once:
             curve(ax, worst, x, skipna=True, **style | DOTTED)
     ax.plot(images[x], images, **WRITTEN_IMAGES)
+    ax.plot([], [], **DOTTED | {"color": NEUTRAL, "label": "worst-pattern criterion"})
     ax.set(xlabel=AXES[x])
     if x != "masked_fraction":
         ax.set_xscale("log")
@@ -54,6 +59,19 @@ def capacity_panel(ax, capacity, images, x):
     ax.set_yscale("log")
     ax.minorticks_off()
     plain_decades(ax.yaxis)
+
+
+def weights_panel(ax, free, within, *, error):
+    """Draw densities (weight,) of free weights and of those within reach, and an error beside them.
+
+    The ``error`` is that of programming, in units of G_max as the weights are.
+    """
+    looks = {"color": "k", "label": "free, then scaled"}, {"color": BLUE, "label": "within reach"}
+    for density, look in zip((free, within), looks, strict=True):
+        shown = density.where(density > 0)
+        ax.step(shown["weight"], shown, where="mid", linewidth=1.1, **look)
+    ax.axvspan(-error, error, color="0.85", zorder=0, label="± one programming error")
+    ax.set(xlabel=r"weight ($G_{\max}$)", yscale="log", xlim=(-1.05, 1.05))
 
 
 def loss_panel(ax, quality, x, *, threshold):
@@ -103,6 +121,30 @@ def net_panel(ax, net, counts, images):
     ax.plot([0, top], [0, top], ":", color=NEUTRAL, linewidth=0.8)
     ax.axhline(images, **WRITTEN_IMAGES)
     ax.set(xlabel="stored patterns $P$", xlim=(0, None), ylim=(0, None))
+
+
+def control_row(axes, control, net, memories):
+    """Draw a `control_panel` of memories at their capacity, and a `net_panel` of each.
+
+    Parameters
+    ----------
+    axes : sequence of matplotlib.axes.Axes
+        One for the control, and one for each memory.
+    control : xarray.Dataset
+        As in `control_panel`, with ``n_patterns`` (training, memory, load).
+    net : xarray.DataArray (training, memory, load, seed)
+    memories : dict of str to (str, float)
+        By short name: the name in the dataset, and how many images the devices hold if they are
+        written down.
+    """
+    first, *others = axes
+    full = control.sel(memory=[name for name, _ in memories.values()], load=1.0).mean("seed")
+    control_panel(first, full.sel(start="corrupted").assign_coords(memory=list(memories)))
+    for ax, (short, (name, images)) in zip(others, memories.items(), strict=False):
+        counts = control["n_patterns"].sel(memory=name)
+        net_panel(ax, net.sel(memory=name), counts, images)
+        ax.set_title(short.replace(" ", "\n"), fontsize=7)
+    others[0].set_ylabel(r"net patterns $P_{\rm net}$")
 
 
 def plan_panel(ax, cosine, places, *, chosen=None, **look):

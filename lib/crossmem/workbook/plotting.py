@@ -166,11 +166,13 @@ def conductance_map(ax, conductance, *, colorbar=True):
 def forest(ax, names, series, *, xlabel):
     """Draw ratios with their intervals in rows, one below the other, on a logarithmic axis.
 
-    `series` holds two lists by label: for each of the named rows an interval (mean, low, high), or
-    None.
+    `series` holds two or three lists by label: for each of the named rows an interval (mean, low,
+    high), or None.
     """
     looks = {"marker": "o", "color": BLUE}, {"marker": "s", "color": BLUE, "mfc": "white"}
-    for (label, intervals), shift, look in zip(series.items(), (-0.15, 0.15), looks, strict=True):
+    looks += ({"marker": "D", "color": SKY, "markersize": 4},)
+    shifts = np.linspace(-0.25, 0.25, 3) if len(series) == 3 else (-0.15, 0.15)
+    for (label, intervals), shift, look in zip(series.items(), shifts, looks, strict=False):
         rows = [row for row, one in enumerate(intervals) if one is not None]
         mean, low, high = np.reshape([intervals[row] for row in rows], (-1, 3)).T
         bars = {"xerr": [mean - low, high - mean], "elinewidth": 1}

@@ -30,7 +30,7 @@ ORDERS = ("largest", "random")
 EXACT = 1e-3  # of G_max: after a stage whose weights all miss by less, nothing is trained
 # Where the noise of the cues starts in each of the trainings: a share of the way back from the last
 # level of the memory's own training to its first. Without noise, a memory that was trained through
-# two updates forgets how to correct its cues.
+# two updates forgets how to correct its cues. Chosen by trial; no dataset compares it.
 NOISE_START = 0.4
 
 

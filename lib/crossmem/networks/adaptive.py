@@ -19,17 +19,20 @@ from crossmem.networks.training import Recipe, train
 from crossmem.storage import to_json
 
 # Largest change of a local field in one step of Adam: on clean cues, on noisy ones, and for binary
-# patterns on noisy ones through several updates. Chosen by trial.
+# patterns on noisy ones through several updates. Chosen by trial; no dataset compares them.
 FIELD_STEP, NOISY_FIELD_STEP, UNROLLED_FIELD_STEP = 0.6, 1.2, 2.1
-# How far the fields of a layer with bounded weights can reach, see `readout_gain`. Chosen by trying
-# 1, 2, 4, 8 and 16 at N = 144. The logistic loss has no plateau and used more. A smaller gain makes
-# larger weights of the same fields, which lose less to programming errors and faults. On noisy cues
-# memories of 64 and 144 neurons hold most with about 6 as trained, with 4 to 5 programmed in
-# stages, and with 3 to 4 programmed at once.
+# How far the fields of a layer with bounded weights can reach, see `readout_gain`: on clean cues,
+# on noisy ones, and with the logistic loss. A smaller gain makes larger weights of the same fields,
+# which lose less to programming errors and faults. The gain for noisy cues was chosen by the cosine
+# of recall of three memories of 144 neurons, at one load each, as trained, written at once and in
+# stages (appendix A4, dataset A4_gain). The other two were chosen by trial, without a dataset.
 READOUT_GAIN, NOISY_READOUT_GAIN, LOGISTIC_READOUT_GAIN = 3.0, 4.0, 8.0
 # Noise of the training cues at the first step and after the last, in units of a single number that
-# is given for it: of binary patterns in one layer, and in a stack. Chosen by experiment for cues
-# with that share of flipped bits.
+# is given for it: of binary patterns in one layer, and in a stack. Appendix A4 compares the first
+# levels (A4_tuning, the last in proportion) and constant noise (A4_variants), for cues with 5 % of
+# the bits flipped and memories of 144 neurons at one load each. The share of the first level that
+# is left at the end was chosen by trial. For grey patterns A4_tuning_falls compares falling noise
+# with constant noise, which is the default.
 FALL, STACK_FALL = (1.2, 0.0), (2.4, 0.4)
 LEAST_BATCH = 48  # patterns: a step costs little more for them, since it passes over all weights
 
@@ -46,32 +49,33 @@ class AdaptiveMemory(AssociativeMemory):
         cues with the clean pattern as target: each bit flipped with this probability, at most 0.5;
         or, with ``activation="tanh"``, clipped Gaussian noise of this standard deviation. A pair
         is the noise at the first step and after the last, with a straight line between them. One
-        number stands for the noise of the cues to recall from, and takes the pair that was best
-        for it: of binary patterns 1.2 times the number to 0 in one layer, 2.4 to 0.4 times in a
-        stack; the number itself throughout for continuous patterns.
+        number stands for the noise of the cues to recall from, and takes a pair: of binary
+        patterns 1.2 times the number to 0 in one layer, 2.4 to 0.4 times in a stack; the number
+        itself throughout for continuous patterns. Appendix A4 compares other levels.
     activation : {"sign", "tanh"}
         Visible neurons in recall; both train as tanh.
     unroll : int
         Updates after which a pattern must come back. 1 makes it a fixed point, as published. With
         2 the neurons are their own hidden layer in between; recall takes an even number of updates,
-        all neurons at once. None takes 1 for clean cues and, on noisy ones, what was best: 2, but 1
-        for binary patterns with a hidden layer.
+        all neurons at once. None takes 1 for clean cues and, on noisy ones, what was best in
+        appendix A4: 2, but 1 for binary patterns with a hidden layer.
     optimizer, learning_rate, steps, tolerance, loss
         As in `training.Recipe`. None takes the published RMSprop for clean cues, with the
         published steps and the published rate where it works: 1e-3 for 10,000 steps for one layer
         (the published 3e-2 saturates tanh with some bits wrong for good), 3e-4 for 60,000 steps
         for a stack. For noisy cues it takes Adam for 3,000 steps, or 4,500 for binary patterns with
         a hidden layer, at a rate that lets a neuron's field change by 1.2 in a step, or by 2.1 if
-        binary memories unroll several updates; for clean cues Adam takes 1,000 steps, and 0.6. The
-        loss is the squared one, but for binary
-        patterns on noisy cues: logistic in a single layer with one update, else cubic.
+        binary memories unroll several updates; for clean cues Adam takes 1,000 steps, and 0.6.
+        Adam's steps and rates were chosen by trial. The loss is the squared one, but for binary
+        patterns on noisy cues: logistic in a single layer with one update, else cubic. Appendix A4
+        compares the losses.
     batch : float
         Share of the patterns that a training step shows, in (0, 1], but at least 48 of them. None
         shows all of the clean patterns, as published, and a tenth of noisy ones.
     gain : float
         How far the fields of a layer with bounded weights can reach: its read-out gain times
-        sqrt(n_in). None takes 3 for clean cues, 4 for noisy ones, and 8 for the logistic loss. It
-        means nothing for free weights.
+        sqrt(n_in). None takes 3 for clean cues, 4 for noisy ones (compared in appendix A4), and 8
+        for the logistic loss. It means nothing for free weights.
     seed : int
         Initial weights and training noise.
 
@@ -140,7 +144,7 @@ class AdaptiveMemory(AssociativeMemory):
             rate = field_step / max(inputs, 1.0)
         else:
             rate, steps = (3e-4, 60_000) if self.hidden else (1e-3, 10_000)
-        alone = not self.hidden and self.period == 1  # the losses are chosen by experiment
+        alone = not self.hidden and self.period == 1  # other losses: A4_variants
         loss = ("logistic" if alone else "cubic") if noisy and binary else "squared"
         return Recipe(
             optimizer=optimizer,

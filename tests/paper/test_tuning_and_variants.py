@@ -139,6 +139,12 @@ def test_grey_memories_are_best_trained_with_the_noise_of_their_cues():
     assert float(cosine["cue_noise"][int(cosine.argmax("cue_noise"))]) == pytest.approx(0.3)
 
 
+def test_falling_noise_recalls_grey_patterns_less_than_constant_noise():
+    falls = load(PAPER / "A4_tuning_falls.nc")["cosine"].isel(n_patterns=0).mean("seed")
+    assert falls.sizes["course"] >= 4
+    assert falls.idxmax("course") == "constant"
+
+
 def test_two_updates_hold_grey_patterns():
     held, published = mean("grey", neurons=64), mean("grey_published", neurons=64)
     assert held >= 45 and held >= 6 * published

@@ -121,11 +121,21 @@ def test_plans_stand_at_their_places(axes):
     coords |= {"seed": [0, 1]}
     cosine = xr.DataArray(np.full([2, 3, 2], 0.9), coords, list(coords))
     cosine.loc[{"memory": "grey", "stage_plan": "many"}] = [0.98, 1.0]
-    panels.plan_panel(axes, cosine, {1: "few", 10: "many"}, chosen=10)
-    panels.plan_panel(axes, cosine, {4: "other"}, label=None, marker="*")
-    assert labels(axes) == ["one layer", "grey", "chosen"]
-    one, grey, chosen, *others = axes.lines
+    plans = {1: "few", 10: "many"}
+    sound = cosine.sel(memory=["grey"])
+    panels.plan_panel(axes, cosine, sound, plans, 10, {4: "other"}, ("one way", "another"))
+    assert labels(axes) == [
+        "one layer, faults missed",
+        "grey, faults missed",
+        "grey, no fault",
+        "chosen",
+    ]
+    one, grey, *others, pale, chosen = axes.lines
     np.testing.assert_allclose(one.get_xydata(), [[1, 0.1], [10, 0.1]])
     np.testing.assert_allclose(grey.get_xydata(), [[1, 0.1], [10, 0.01]])
+    np.testing.assert_allclose(pale.get_xydata(), grey.get_xydata())
+    assert pale.get_color() != grey.get_color()
     assert set(chosen.get_xdata()) == {10} and axes.get_xticks().tolist() == [1, 10]
     assert [line.get_xdata().tolist() for line in others] == [[4], [4]]
+    solid, dashed = axes.get_legend().get_lines()
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", others[0].get_linestyle())

@@ -1,8 +1,10 @@
 """Panels of memories that are written on chips: what they hold, and what their recall loses."""
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from crossmem.workbook.guides import plain_decades
+from crossmem.workbook.marks import tint
 from crossmem.workbook.plotting import BLUE, NEUTRAL, STYLES, TRAINING_STYLE, WRITING_STYLE, curve
 
 DOTTED = {"linestyle": ":", "label": None, "markersize": 2, "linewidth": 0.9}
@@ -147,28 +149,39 @@ def control_row(axes, control, net, memories):
     others[0].set_ylabel(r"net patterns $P_{\rm net}$")
 
 
-def plan_panel(ax, cosine, places, *, chosen=None, **look):
+def plan_panel(ax, missed, sound, places, chosen, others=None, ways=()):
     """Draw what recall loses by the plan of the stages in which a memory is written.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    cosine : xarray.DataArray (memory, stage_plan, seed)
-        The bands are 95 % intervals of the mean.
+    missed : xarray.DataArray (memory, stage_plan, seed)
+        Cosine on chips of which a scan missed faults. The bands are 95 % intervals of the mean.
+    sound : xarray.DataArray (memory, stage_plan, seed)
+        The same without faults, pale.
     places : dict of float to str
         The plans to draw by their place on the axis, which are its ticks.
-    chosen : float, optional
+    chosen : float
         The place to mark.
-    **look
-        Overrides the styles of the memories.
+    others : dict of float to str, optional
+        Plans with missed faults that are drawn dashed and hollow.
+    ways : pair of str, optional
+        What the solid and the dashed lines are.
     """
-    for memory in cosine["memory"].values:
-        shown = 1 - cosine.sel(memory=memory, stage_plan=list(places.values()), drop=True)
-        shown = shown.assign_coords(stage_plan=list(places))
-        curve(ax, shown, "stage_plan", spread="interval", **STYLES["memory"][memory] | look)
+    dashed, styles = {"linestyle": "--", "mfc": "white"}, STYLES["memory"]
+    drawn = [(missed, places, {}, "faults missed"), (missed, others or {}, dashed, "")]
+    for cosine, plans, look, label in [*drawn, (sound, places, {"marker": "D"}, "no fault")]:
+        for memory in cosine["memory"].values if plans else ():
+            own = styles[memory] | {"label": f"{memory}, {label}" if label else None} | look
+            own["color"] = tint(own["color"], 0.45) if cosine is sound else own["color"]
+            shown = 1 - cosine.sel(memory=memory, stage_plan=list(plans.values()), drop=True)
+            shown = shown.assign_coords(stage_plan=list(plans))
+            curve(ax, shown, "stage_plan", spread="interval", **own)
+    ax.axvline(chosen, color=NEUTRAL, linewidth=0.7, linestyle=":", label="chosen")
     ax.set_yscale("log")
     ax.minorticks_off()
     plain_decades(ax.yaxis)
-    if chosen is not None:
-        ax.axvline(chosen, color=NEUTRAL, linewidth=0.7, linestyle=":", label="chosen")
-        ax.set_xticks(list(places), list(places))
+    ax.set_xticks(list(places), list(places))
+    if ways:
+        keys = [Line2D([], [], color=NEUTRAL, marker="o", **look) for look in ({}, dashed)]
+        ax.legend(keys, ways, loc="upper right", bbox_to_anchor=(0.95, 1))

@@ -114,7 +114,8 @@ def test_energy_ratios_of_sweeps_follow_from_the_costs_and_may_be_almost_anythin
             )
             assert CLAIMS[f"6c-{name}-{count}"].ours == pytest.approx(float(ours), rel=1e-4)
         claim = CLAIMS[f"6c-{name}-2"]
-        assert claim.verdict == "not testable" and claim.low < claim.published < claim.high
+        assert claim.verdict == "depends on the constants"
+        assert claim.low < claim.published < claim.high
         least, greatest = ranges.sel(width=width, n_patterns=2).values
         assert (claim.low, claim.high) == pytest.approx((least, greatest), rel=1e-4)
 
@@ -133,7 +134,7 @@ def test_latency_saved_follows_from_the_sweeps():
             assert ours == pytest.approx(100 * saved, rel=1e-4)
 
 
-def test_the_hidden_layer_has_no_advantage_at_any_constants():
+def test_the_published_advantages_of_the_hidden_layer_are_met_at_best_by_the_best_constants():
     """Published: 3.28 and 2.53 times the energy efficiency, as fast and twice as fast."""
     costs = load("05_costs").sel(plan="synchronous", stop="known to rest")
     energy, time = costs["energy"].sum("component").mean("seed"), costs["latency"].mean("seed")
@@ -143,14 +144,18 @@ def test_the_hidden_layer_has_no_advantage_at_any_constants():
         at_typical = energy.sel(both | {"width": 0}) / energy.sel(both | {"width": 16})
         assert float(one["energy"]) == pytest.approx(float(at_typical), rel=1e-6)
         assert float(one["energy"]) < 1.1 and float(one["energy_range"].max()) < efficiency
+        claim = CLAIMS[f"6c-layers-{count}"]
+        reached = float(one["energy_range"].max()) >= 0.9 * efficiency  # within its tenth
+        assert reached == (count == 10)
+        assert claim.verdict == ("depends on the constants" if reached else "disagrees")
+        assert claim.ours == pytest.approx(float(at_typical), rel=1e-4)
         slower = float(time.sel(both | {"width": 0}) / time.sel(both | {"width": 16}))
         assert float(one["latency"]) == pytest.approx(slower, rel=1e-6)
         assert slower < 0.65 < speed
         np.testing.assert_allclose(one["latency_range"], slower, rtol=1e-6)
-        for panel, ours in (("c", at_typical), ("d", slower)):
-            claim = CLAIMS[f"6{panel}-layers-{count}"]
-            assert claim.verdict == "disagrees"
-            assert claim.ours == pytest.approx(float(ours), rel=1e-4)
+        claim = CLAIMS[f"6d-layers-{count}"]
+        assert claim.verdict == "disagrees"
+        assert claim.ours == pytest.approx(slower, rel=1e-4)
 
 
 def test_whether_the_energy_ratio_grows_with_the_network_depends_on_the_wiring():

@@ -198,6 +198,21 @@ def test_a_range_across_the_bar_depends_on_what_it_spans():
     assert compare(entry, 0.3, {"low": 0.2, "high": 0.5}).verdict == "disagrees"
 
 
+def test_a_range_that_reaches_the_margin_of_a_number_depends_on_what_it_spans():
+    entry = asked(depends="the constants")  # 115, within a tenth
+    for ours, low, high, verdict in (
+        (60.0, 50.0, 104.0, "depends on the constants"),
+        (115.0, 50.0, 116.0, "depends on the constants"),
+        (60.0, 50.0, 300.0, "depends on the constants"),
+        (60.0, 50.0, 103.0, "disagrees"),
+        (140.0, 127.0, 300.0, "disagrees"),
+        (115.0, 104.0, 126.0, "agrees"),
+    ):
+        assert compare(entry, ours, {"low": low, "high": high}).verdict == verdict, (low, high)
+    note = compare(entry, 60.0, {"low": 50.0, "high": 104.0}).reason
+    assert note == "ours misses a margin of 10 %, a part of the range meets it"
+
+
 def test_choices_and_what_they_are_come_together():
     with pytest.raises(ValueError, match="'3j'.*'depends'"):
         compare(ENTRY, 3.0, {}, {"a": 3.0, "b": 4.0})

@@ -179,6 +179,8 @@ def _by_distance(entry, ours, low, high):
     published, sizes = entry.published, entry.sizes
     far = ours - published
     margin = entry.tolerance * abs(published) if entry.margin is None else entry.margin
+    if entry.depends and None not in (low, high):
+        return _by_range(entry, far, (low - published, high - published), margin)
     inside = None not in (low, high) and low <= published <= high
     off = f"{text(abs(far))} {'above' if far > 0 else 'below'} the published value"
     if sizes is not None and sizes < FEWEST_SIZES:
@@ -191,6 +193,17 @@ def _by_distance(entry, ours, low, high):
     if entry.more_is_better and far > 0:
         return "agrees", "more than published"
     return "disagrees", entry.reason
+
+
+def _by_range(entry, far, ends, margin):
+    """Judge a range of ours, by how far ours and its ends are from the published value."""
+    if max(map(abs, ends)) <= margin:
+        return "agrees", ""
+    if ends[0] > margin or ends[1] < -margin:
+        return "disagrees", entry.reason
+    meets, other = ("meets", "misses") if abs(far) <= margin else ("misses", "meets")
+    words = entry.in_words().replace("within", "a margin of", 1)
+    return f"{DEPENDS} {entry.depends}", f"ours {meets} {words}, a part of the range {other} it"
 
 
 def _holds(entry, ours, low, high, known):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from crossmem.storage import load_dataset as load
 from crossmem.workbook.ledger import read_claims
@@ -85,6 +86,30 @@ def test_net_patterns_grow_until_the_memory_is_nearly_full(memory):
     net = (shares * found["n_patterns"]).sel(training="ours")
     assert float(net.sel(load=0.5)) < float(net.sel(load=0.8))
     assert float(net.sel(load=1.3)) < 1.05 * float(net.sel(load=[0.8, 1.0]).max())
+
+
+def test_writing_at_once_reads_each_device_once_more_than_it_pulses_it():
+    """Both networks have 2 · 144² devices; stages read back and polish as well."""
+    once, costs = load(PAPER / "07_once.nc"), load(PAPER / "07_costs.nc")
+    assert (once["reads"] - once["pulses"] == 2 * 144**2).all()
+    counted = costs[["pulses", "reads"]].sel(way="at once", drop=True)
+    xr.testing.assert_allclose(counted, once[["pulses", "reads"]].mean("seed"))
+    more = costs.sel(way="in stages") / costs.sel(way="at once")
+    assert (more["reads"] > 3).all() and (more["pulses"] < 1.5).all()
+
+
+def test_every_memory_with_a_factor_has_a_control():
+    """The sizes, the half-masked layer and the narrow networks, each with its net patterns."""
+    found = load(PAPER / "07_unseen.nc")
+    narrow = [f"{kind}, N = 400, {n} hidden" for kind in KINDS[1:] for n in (25, 50, 100)]
+    wanted = [f"{kind}, N = {n}" for kind in KINDS for n in (64, 144, 400)]
+    assert {*found["memory"].values} == {*wanted, *narrow, "one layer, N = 400, half masked"}
+    assert found["recalled"].notnull().all()
+    for id, memory in (("3i-net", "one layer, N = 400"), ("net", "hidden layer, N = 400")):
+        full = found.sel(memory=memory, load=1.0, start="corrupted", training="ours").mean("seed")
+        share = full["recalled"].sel(images="stored") - full["recalled"].sel(images="unseen")
+        net = float(share * full["n_patterns"])
+        assert CLAIMS[f"beyond-{id}"].after == pytest.approx(net, rel=1e-3)
 
 
 def test_images_written_down_fill_the_rows_of_a_chip_without_faults():

@@ -12,29 +12,32 @@ from crossmem.workbook.plotting import NEUTRAL, STYLES, new_figure, use_style
 from crossmem.workbook.verdicts import VERDICTS, kind
 
 LOOKS = STYLES["verdict"]
-WIDEST = 78  # characters of a label
+WIDEST = 62  # characters of a label
 ALT = (
     "Our number over the published one on a logarithmic axis, with its 95 % interval, one row a "
     "claim, grouped by chapter and coloured by verdict; bars at the right count the other claims."
 )
 
 
-def save_claims(folder):
-    """Draw the ``claims.csv`` of a folder as its ``claims.png``."""
+def save_claims(folder, published=None):
+    """Draw the ``claims.csv`` of a folder as its ``claims.png``; see `draw_claims`."""
     with plt.rc_context():
         use_style()
-        figure = draw_claims(folder / "claims.csv")
+        figure = draw_claims(folder / "claims.csv", published)
         save_figure(figure, folder / "claims.png", alt=ALT)
         plt.close(figure)
 
 
-def draw_claims(path):
+def draw_claims(path, published=None):
     """Draw the published claims of a table.
 
     Parameters
     ----------
     path : pathlib.Path
         ``claims.csv`` of a folder. Rows without a published value are left out.
+    published : dict of str to verdicts.Published, optional
+        The paper's side by id, for the ``label`` of a row, and the ``whole`` of a share that is
+        saved, of which the part that is not saved is compared.
 
     Returns
     -------
@@ -43,15 +46,25 @@ def draw_claims(path):
     claims = pd.read_csv(path)
     claims = claims[claims["published"].notna()]
     claims["kind"], claims["chapter"] = claims["verdict"].map(kind), claims["notebook"].str[:2]
-    numbers = claims[["ours", "published"]].apply(pd.to_numeric, errors="coerce")
+    entries = [(published or {}).get(id) for id in claims["id"]]
+    claims["label"] = [
+        entry.label if entry and entry.label else _short(what)
+        for entry, what in zip(entries, claims["what"], strict=True)
+    ]
+    whole = pd.Series([entry and entry.whole for entry in entries], claims.index, dtype=float)
+    sides = ["ours", "published", "low", "high"]
+    numbers = claims[sides].apply(pd.to_numeric, errors="coerce")
+    numbers = numbers.where(whole.isna(), numbers.rsub(whole, axis=0))
+    claims[["low", "high"]] = numbers[["low", "high"]]
+    numbers = numbers[["ours", "published"]]
     ratios = (numbers["ours"] / numbers["published"]).where((numbers > 0).all(axis=1))
     claims = claims.assign(ratio=ratios, number=numbers["published"]).sort_values(
         "chapter", kind="stable"
     )
     rows = claims[claims["ratio"].notna()]
-    options = {"height_ratios": [3, 2], "width_ratios": [7, 4]}
+    options = {"height_ratios": [3, 2], "width_ratios": [7, 3]}
     figure, axes = new_figure(
-        2, 2, width="double", height_mm=max(70, 22 + 3.1 * len(rows)), **options
+        2, 2, width="double", height_mm=max(70, 22 + 3.6 * len(rows)), **options
     )
     for ax in axes[:, 0]:
         ax.remove()
@@ -70,8 +83,8 @@ def _ratios(ax, rows):
             ends = np.maximum(ends, 1e-3)
             ax.plot(ends, [place, place], color=look["color"], linewidth=1)
         ax.plot(row["ratio"], place, linestyle="none", markersize=4, **look)
-    labels = [f"{row.figure}  {_short(row.what)}" for row in rows.itertuples()]
-    ax.set_yticks(places, labels, fontsize=5)
+    labels = [f"{row.figure}  {row.label}" for row in rows.itertuples()]
+    ax.set_yticks(places, labels, fontsize=6)
     ax.tick_params(axis="y", length=0)
     _chapters(ax, rows["chapter"], places)
     ax.axvline(1, color=NEUTRAL, linewidth=0.7, linestyle="--", zorder=0)
@@ -116,7 +129,7 @@ def _chapters(ax, chapters, places):
     """Write the number of each chapter above its first row."""
     first = ~chapters.duplicated().to_numpy()
     for chapter, place in zip(chapters[first], places[first], strict=True):
-        text = {"fontsize": 5.5, "fontweight": "bold", "va": "center", "ha": "left"}
+        text = {"fontsize": 6.5, "fontweight": "bold", "va": "center", "ha": "left"}
         ax.text(0.01, place - 1, f"chapter {chapter}", transform=ax.get_yaxis_transform(), **text)
 
 

@@ -17,6 +17,7 @@ from crossmem.workbook.cluster import connect, local_cluster
 from crossmem.workbook.files import OPTIONS, own_parameters, project_root
 from crossmem.workbook.kernels import Kernels, render, run, say, verify
 from crossmem.workbook.ledger import join_ledgers, update_readme
+from crossmem.workbook.verdicts import read_published
 from crossmem.workbook.workers import count_workers
 
 #: From this number on, a notebook reads what others made or measures speed: it runs alone. So do
@@ -45,7 +46,7 @@ def _main(options):
     paper = project_root() / "figures" / "paper"
     if options.claims:
         join_ledgers(paper)
-        save_claims(paper)
+        save_claims(paper, read_published(paper.parents[1] / "params" / "claims.yaml"))
         update_readme(paper.parents[1] / "README.md", paper)
         return 0
     if options.render:

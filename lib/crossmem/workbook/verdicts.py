@@ -56,6 +56,8 @@ class Published:
     gain: str = "ratio"
     image: str = ""
     sentence: str = ""
+    label: str = ""
+    whole: float | None = None
 
     def __post_init__(self):
         claim = f"claim {self.id!r}"

@@ -219,6 +219,35 @@ def test_a_file_of_another_programming_is_refused(memory, patterns, tmp_path):
             staged_on(memory, path=path, **own)
 
 
+@pytest.mark.parametrize("scanned", [True, False], ids=["scanned first", "scanned later"])
+def test_a_file_of_other_known_faults_is_refused(memory, patterns, tmp_path, scanned):
+    """The devices are the same: what is known of them when it begins is not."""
+    path, known, unknown = tmp_path / "chip.nc", *(chips(memory, stuck_off=0.1) for _ in range(2))
+    for crossbar in known:
+        crossbar.characterize()
+    first, later = (known, unknown) if scanned else (unknown, known)
+    staged_on(memory, patterns, first, path=path)
+    with pytest.raises(ValueError, match="another programming: give the memory"):
+        staged_on(memory, patterns, later, path=path)
+
+
+def test_an_interruption_gives_back_the_known_faults(memory, patterns, monkeypatch):
+    crossbars, descend, calls = chips(memory, stuck_on=0.1), staged.descend, []
+    maps = [crossbar.characterize() for crossbar in crossbars[:1]] + [None]
+
+    def interrupted(*args):
+        calls.append([crossbar.faults for crossbar in crossbars])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return descend(*args)
+
+    monkeypatch.setattr(staged, "descend", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        staged_on(memory, patterns, crossbars)
+    assert crossbars[0].faults is maps[0] and not crossbars[1].faults.stuck.any()
+    assert calls[2][1].stuck.any()  # found until then
+
+
 def test_the_result_depends_on_one_number_of_the_generator(memory, patterns):
     """Not on the noise of the crossbars, which has a generator of its own."""
     rng = np.random.default_rng(3)

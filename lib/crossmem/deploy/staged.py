@@ -151,7 +151,8 @@ def program_in_stages(memory, patterns, crossbars, rng, *, plan=None, path=None)
     path : str or Path, optional
         A netCDF file that is written after each stage. If it is there, programming goes on behind
         its last stage, and ends as if it had never stopped: call again with the same memory,
-        patterns, plan and fresh crossbars, and an equally seeded ``rng``.
+        patterns, plan and fresh crossbars with the same known faults, and an equally seeded
+        ``rng``.
 
     Returns
     -------
@@ -169,11 +170,7 @@ def program_in_stages(memory, patterns, crossbars, rng, *, plan=None, path=None)
     network, patterns = _checked(memory, patterns, crossbars, plan)
     seed = int(check_rng(rng).integers(2**63))
     chip = _StagedChip(memory, patterns, crossbars, plan, seed)
-    progress = Progress(chip.signature(), path)
-    done = progress.resume(chip)
-    for stage in range(len(done), plan.stages):
-        done.append(chip.advance(stage))
-        progress.keep(chip, done)
+    done = chip.finish(Progress(chip.signature(), path))
     written = network.with_weights(crossbar.weights.astype(np.float32) for crossbar in crossbars)
     return StagedNetwork(
         written.layers, written.activation, written.unroll, StageRecord(tuple(done))
@@ -215,6 +212,7 @@ class _StagedChip:
             if crossbar.faults is None:
                 g_max = crossbar.device.g_max
                 crossbar.faults = FaultMap.without_faults(crossbar.shape, g_max)
+        self.known = [crossbar.faults for crossbar in crossbars]  # before any stage
 
     def signature(self):
         """Digest of all that the result depends on, except for what changes on the way."""
@@ -223,14 +221,31 @@ class _StagedChip:
         settings += [asdict(crossbar.device) for crossbar in self.crossbars]
         digest.update(to_json(settings).encode())
         arrays = [self.patterns]
-        for layer, own, crossbar in zip(
-            memory.layers_, memory.limits_, self.crossbars, strict=True
-        ):
+        layers = zip(memory.layers_, memory.limits_, self.crossbars, self.known, strict=True)
+        for layer, own, crossbar, known in layers:
             arrays += [layer.weights, np.array(layer.gain), own.low, own.high, crossbar.stuck]
+            arrays += [known.stuck_off, known.stuck_on, known.stuck_conductance]
         for array in arrays:
             digest.update(to_json([array.shape, str(array.dtype)]).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    def finish(self, progress):
+        """Go through the stages that are left; a list of each `Stage`, done before or now.
+
+        If it is interrupted, the crossbars get back the fault maps that they came with, since the
+        file tells what was found.
+        """
+        done = progress.resume(self)
+        try:
+            for stage in range(len(done), self.plan.stages):
+                done.append(self.advance(stage))
+                progress.keep(self, done)
+        except BaseException:
+            for crossbar, known in zip(self.crossbars, self.known, strict=True):
+                crossbar.faults = known
+            raise
+        return done
 
     def advance(self, stage):
         """Train the open pairs, write those of this stage, and read them back: a `Stage`."""

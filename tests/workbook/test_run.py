@@ -116,6 +116,16 @@ def test_sweeps_of_several_setups_stand_side_by_side(folder):
     assert found["stored"].values.tolist() == [[25, 26], [35, 36]]
 
 
+def test_a_sample_of_several_setups_computes_some_of_them(folder, monkeypatch):
+    run, setups = started(workers=1), {n: Setup(n_patterns=n) for n in (2, 3, 4)}
+    whole = run.sweep_each("memory", patterns_of, setups, over={"seed": [5, 6]}, factor=10)
+    monkeypatch.setenv("CROSSMEM_SAMPLE", "1")
+    some = run.sweep_each("memory", patterns_of, setups, over={"seed": [5, 6]}, factor=10)
+    computed = some["stored"].notnull()
+    assert some.sizes == whole.sizes and computed.sum() == 1
+    np.testing.assert_array_equal(some["stored"], whole["stored"].where(computed))
+
+
 def test_what_computes_is_refused_where_a_notebook_is_only_rendered(folder, monkeypatch):
     run = started()
     monkeypatch.setenv("CROSSMEM_RENDER", "1")

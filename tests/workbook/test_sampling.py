@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from crossmem.workbook.sampling import compare, sampled
+from crossmem.workbook.sampling import compare, sampled, some_of
 from crossmem.workbook.sweep import sweep
 
 GRID = {"x": [1, 2, 3, 4], "kind": ["a", "b"]}
@@ -28,6 +28,13 @@ def test_a_sample_has_the_values_of_the_sweep_and_nan_elsewhere():
 def test_a_sample_of_more_points_than_there_are_is_all_of_them():
     whole, some = sweep(value, over=GRID, workers=1), sampled(value, over=GRID, size=99, workers=1)
     np.testing.assert_array_equal(some["square"], whole["square"])
+
+
+def test_some_of_the_cases():
+    cases = {name: name.upper() for name in "abcdef"}
+    some = some_of(cases, 2)
+    assert len(some) == 2 and some.items() <= cases.items() and some == some_of(cases, 2)
+    assert some_of(cases, 0) == some_of(cases, 6) == some_of(cases, 9) == cases
 
 
 def kept():

@@ -17,7 +17,7 @@ from crossmem.labels import describe
 from crossmem.storage import load_dataset, to_json
 from crossmem.workbook import claim_tables, files, ledger, tables, verdicts
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
-from crossmem.workbook.sampling import compare, sample_size, sampled
+from crossmem.workbook.sampling import beside, compare, sample_size, sampled, some_of
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
@@ -86,15 +86,18 @@ class Run:
             and parameters of the function that are its own.
         """
         found, spent = [], dict.fromkeys(TIMES, 0.0)
-        for labels, case in cases.items():
+        labels = map(dict.fromkeys, zip(*cases, strict=True))  # in the order given
+        order = {dim: list(names) for dim, names in zip(dims, labels, strict=True)}
+        for labels, case in some_of(cases, sample_size()).items():
             setup, case = case if isinstance(case, tuple) else (case, {})
             name = ", ".join(map(str, labels))
             one = self.sweep(function, setup, over=over, label=name, **own, **case)
             found.append(one.expand_dims({d: [n] for d, n in zip(dims, labels, strict=True)}))
             spent = {name: seconds + one.attrs[name] for name, seconds in spent.items()}
-        labels = map(dict.fromkeys, zip(*cases, strict=True))  # in the order given
-        order = {dim: list(names) for dim, names in zip(dims, labels, strict=True)}
-        found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
+        if sample_size():
+            found = beside(found, order)
+        else:
+            found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
         return describe(found.assign_attrs(spent), **{dim: ("1", dim) for dim in dims})
 
     def save(self, dataset, name, **meanings):

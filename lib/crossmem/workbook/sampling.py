@@ -22,19 +22,32 @@ def sample_size():
 def sampled(function, setup=None, *, over, size, **options):
     """`crossmem.workbook.sweep.sweep` at some points of the grid, NaN at the others.
 
-    The points are drawn by the names and the number of values, so that a sample repeats itself;
-    none comes from the cache.
+    None comes from the cache.
     """
-    grid = list(itertools.product(*over.values()))
-    rng = generator(0, "sample", *over, len(grid))
-    chosen = sorted(rng.choice(len(grid), min(size, len(grid)), replace=False))
+    grid = {values: None for values in itertools.product(*over.values())}
     found = [
-        sweep(function, setup, over={n: [v] for n, v in zip(over, grid[i], strict=True)}, **options)
-        for i in chosen
+        sweep(function, setup, over={n: [v] for n, v in zip(over, values, strict=True)}, **options)
+        for values in some_of(grid, size)
     ]
     spent = {name: sum(one.attrs[name] for one in found) for name in found[0].attrs}
+    return beside(found, {n: list(values) for n, values in over.items()}).assign_attrs(spent)
+
+
+def some_of(cases, size):
+    """Part of a dictionary, as many cases as ``size`` says, or all if it is 0.
+
+    They are drawn by their number, so that the draw repeats itself.
+    """
+    if not 0 < size < len(cases):
+        return cases
+    chosen = generator(0, "sample", len(cases)).choice(len(cases), size, replace=False)
+    return {name: case for i, (name, case) in enumerate(cases.items()) if i in chosen}
+
+
+def beside(found, labels):
+    """Datasets as one along dimensions with these labels, NaN where none has a value."""
     whole = xr.merge(found, join="outer", compat="no_conflicts", combine_attrs="drop")
-    return whole.reindex({n: list(values) for n, values in over.items()}).assign_attrs(spent)
+    return whole.reindex(labels)
 
 
 def compare(found, kept):

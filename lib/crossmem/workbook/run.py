@@ -17,7 +17,7 @@ from crossmem.labels import describe
 from crossmem.storage import load_dataset, to_json
 from crossmem.workbook import claim_tables, files, ledger, tables, verdicts
 from crossmem.workbook.plotting import INLINE_DPI, NEUTRAL
-from crossmem.workbook.sampling import beside, compare, sample_size, sampled, some_of
+from crossmem.workbook.sampling import compare, filled, sample_size, sampled, some_of
 from crossmem.workbook.sweep import sweep
 
 QUICK_REASON = "the quick scale shows that it runs, not what holds"
@@ -95,7 +95,7 @@ class Run:
             found.append(one.expand_dims({d: [n] for d, n in zip(dims, labels, strict=True)}))
             spent = {name: seconds + one.attrs[name] for name, seconds in spent.items()}
         if sample_size():
-            found = beside(found, order)
+            found = filled(found, order)
         else:
             found = xr.combine_by_coords(found, combine_attrs="drop_conflicts").sel(order)
         return describe(found.assign_attrs(spent), **{dim: ("1", dim) for dim in dims})

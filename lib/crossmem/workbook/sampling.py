@@ -30,7 +30,7 @@ def sampled(function, setup=None, *, over, size, **options):
         for values in some_of(grid, size)
     ]
     spent = {name: sum(one.attrs[name] for one in found) for name in found[0].attrs}
-    return beside(found, {n: list(values) for n, values in over.items()}).assign_attrs(spent)
+    return filled(found, {n: list(values) for n, values in over.items()}).assign_attrs(spent)
 
 
 def some_of(cases, size):
@@ -44,7 +44,7 @@ def some_of(cases, size):
     return {name: case for i, (name, case) in enumerate(cases.items()) if i in chosen}
 
 
-def beside(found, labels):
+def filled(found, labels):
     """Datasets as one along dimensions with these labels, NaN where none has a value."""
     whole = xr.merge(found, join="outer", compat="no_conflicts", combine_attrs="drop")
     return whole.reindex(labels)
